@@ -1,0 +1,62 @@
+"""A memory runtime and a memory profiler for threaded Python, first of all for free-threaded Python.
+
+>>> from concurrent_collections import MemoryProfiler
+>>> with MemoryProfiler() as profiler:
+...     data = [str(number) for number in range(1000)]
+>>> profiler.report().alloc_count > 1000
+True
+"""
+
+import os as _os
+
+try:
+    from . import _core
+except ImportError as _error:  # a foreign libcc of our soname shows as a missing symbol
+    if "symbol" in str(_error) or "libcc" in str(_error):
+        raise ImportError(
+            f"concurrent_collections found a libcc that it was not built with (another libcc of the same name may "
+            f"have been loaded first, or the package was not installed with pip): {_error}"
+        ) from _error
+    raise
+
+_core.set_package_directory(_os.path.dirname(_os.path.abspath(__file__)))
+
+from . import config  # noqa: E402
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .profiler import MemoryProfiler
+    from .report import (
+        AllocationRecord,
+        FragmentationMetrics,
+        MemoryProfilerReport,
+        SizeHistogram,
+        ThreadMemoryStats,
+    )
+
+__version__: str = _core.version
+
+__all__ = [
+    "AllocationRecord",
+    "FragmentationMetrics",
+    "MemoryProfiler",
+    "MemoryProfilerReport",
+    "SizeHistogram",
+    "ThreadMemoryStats",
+    "config",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Loads the profiler when it is first used, so that importing the package costs next to nothing (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(".profiler" if name == "MemoryProfiler" else ".report", __name__)
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,8 @@
+"""``python -m concurrent_collections``: see :mod:`concurrent_collections._cli`."""
+
+import sys
+
+from ._cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""The latency distribution of allocating and freeing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from ...report import LatencyDistribution, MemoryProfilerReport
+from .._format import display, finite, format_count, format_ns, format_percent
+from .plot import Figure, Trace, axis, layout
+
+__all__ = ["latency_caption", "latency_distribution"]
+
+BINS_PER_DECADE = 15
+
+
+def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
+    """Histograms of what allocating and freeing took, on a logarithmic axis, with the percentiles above them."""
+    latency = report.latency
+    if latency is None:
+        return "Latency was not tracked. Enable with track_latency=True."
+    if not latency.alloc and not latency.free:
+        return "Nothing was timed."
+    data: list[Trace] = []
+    lowest, highest = math.inf, 0.0
+    for name, color, buckets in (("alloc", "alloc", latency.alloc), ("free", "free", latency.free)):
+        edges, shares = _rebin(buckets)
+        if not edges:
+            continue
+        lowest, highest = min(lowest, edges[0]), max(highest, edges[-1])
+        centers = [format_ns(math.sqrt(low * high)) for low, high in pairwise(edges)]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": name,
+                "x": edges,
+                "y": [*shares, 0],
+                "line": {"color": f"@{color}", "width": 1.5, "shape": "hv"},
+                "fill": "tozeroy",
+                "fillcolor": f"@{color}-soft",
+                "customdata": [*centers, ""],
+                "hovertemplate": f"{name}: %{{y:.2%}} took about %{{customdata}}<extra></extra>",
+            }
+        )
+    data += _percentile_traces(report)
+    shapes: list[dict[str, Any]] = []
+    floor = finite(latency.floor_ns)
+    left = math.floor(math.log10(max(lowest, 0.1)) * 2) / 2
+    right = math.ceil(math.log10(max(highest, 10)) * 2) / 2
+    if floor is not None and floor > 10**left:
+        shapes.append(
+            {
+                "type": "rect",
+                "xref": "x",
+                "yref": "paper",
+                "x0": 10**left,
+                "x1": floor,
+                "y0": 0,
+                "y1": 0.68,
+                "fillcolor": "@faint",
+                "line": {"width": 0},
+                "layer": "below",
+            }
+        )
+    ticks = [exponent for exponent in range(math.ceil(left), math.floor(right) + 1)]
+    figure_layout = layout(
+        xaxis=axis(
+            "",
+            type="log",
+            range=[left, right],
+            tickmode="array",
+            tickvals=[10.0**tick for tick in ticks],
+            ticktext=[format_ns(10.0**tick) for tick in ticks],
+            anchor="y",
+        ),
+        yaxis=axis("share of timed calls", domain=[0, 0.68], tickformat=".0%", rangemode="tozero", nticks=5),
+        yaxis2=axis(
+            "",
+            domain=[0.74, 1],
+            range=[-0.6, 1.6],
+            tickmode="array",
+            tickvals=[1, 0],
+            ticktext=["alloc", "free"],
+            showgrid=False,
+            zeroline=False,
+            fixedrange=True,
+        ),
+        shapes=shapes,
+        hovermode="closest",
+        legend={"visible": False},
+        showlegend=False,
+        margin={"l": 64, "r": 24, "t": 12, "b": 36},
+    )
+    description = f"Allocation latency p50 {format_ns(report.alloc_latency_p50)}, p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}."
+    return Figure(data, figure_layout, 380, description)
+
+
+def latency_caption(latency: LatencyDistribution) -> str:
+    """How the latency was measured, its error and its floor, in one paragraph."""
+    parts = [f"{format_count(latency.alloc_samples)} allocations and {format_count(latency.free_samples)} frees timed"]
+    if latency.timed_fraction < 1:
+        parts[0] += f" ({format_percent(latency.timed_fraction)} of all)"
+    parts.append(f"clock {display(latency.clock, 40)}")
+    parts.append(f"± {latency.relative_error * 100:.2g} % from the buckets")
+    parts.append(f"nothing below {format_ns(latency.floor_ns)} can be told apart (shaded)")
+    parts.append(f"{format_ns(latency.overhead_ns)} for reading the clock subtracted")
+    return "; ".join(parts) + "."
+
+
+def _rebin(buckets: Sequence[tuple[float, float, int]]) -> tuple[list[float], list[float]]:
+    """Bin edges (one more than shares) on a coarser logarithmic grid, and each bin's share of the samples."""
+    usable = [(lower, upper, count) for lower, upper, count in buckets if upper > 0 and count > 0]
+    if not usable:
+        return [], []
+    widest = max(math.log10(upper / max(lower, upper / 2, 1e-3)) for lower, upper, _ in usable)
+    per_decade = max(1, min(BINS_PER_DECADE, math.floor(1 / widest))) if widest > 0 else BINS_PER_DECADE
+    bins: dict[int, int] = {}
+    for lower, upper, count in usable:
+        index = math.floor(math.log10(math.sqrt(max(lower, upper / 2, 1e-3) * upper)) * per_decade)
+        bins[index] = bins.get(index, 0) + count
+    total = sum(bins.values())
+    first, last = min(bins), max(bins)
+    indexes = range(first, last + 1)
+    return [10 ** (index / per_decade) for index in range(first, last + 2)], [
+        bins.get(index, 0) / total for index in indexes
+    ]
+
+
+def _percentile_traces(report: MemoryProfilerReport) -> list[Trace]:
+    traces: list[Trace] = []
+    for row, name in ((1, "alloc"), (0, "free")):
+        named = [
+            (text, finite(getattr(report, f"{name}_latency_{key}")))
+            for text, key in (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p99.9", "p999"))
+        ]
+        present = [(text, value) for text, value in named if value is not None and value > 0]
+        if not present:
+            continue
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers+text",
+                "name": f"{name} percentiles",
+                "x": [value for _, value in present],
+                "y": [row] * len(present),
+                "yaxis": "y2",
+                "line": {"color": f"@{name}", "width": 1},
+                "marker": {"color": f"@{name}", "size": 9, "line": {"color": "@surface", "width": 1}},
+                "text": [f"{text} {format_ns(value)}" for text, value in present],
+                "textposition": [("top center", "bottom center")[index % 2] for index in range(len(present))],
+                "textfont": {"color": "@text", "size": 11},
+                "hovertemplate": f"{name} %{{text}}<extra></extra>",
+                "cliponaxis": False,
+            }
+        )
+    return traces

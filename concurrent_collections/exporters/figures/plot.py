@@ -1,0 +1,77 @@
+"""What the figures share: the :class:`Figure` itself, safe labels, and an axis and a layout in the page's style."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+from .._format import display
+from ..theme import SERIES
+
+__all__ = ["Figure", "Trace", "axis", "label", "layout"]
+
+MAX_LABEL = 28
+
+Trace = dict[str, Any]
+
+
+@dataclass
+class Figure:
+    """Plotly's ``data`` and ``layout``, the height in pixels, and the same in words for a reader who cannot see it."""
+
+    data: list[Trace]
+    layout: dict[str, Any]
+    height: int
+    description: str
+
+
+def label(text: object, limit: int = MAX_LABEL) -> str:
+    """Text of the profiled program as plotly may show it: one line, shortened, its markup inert."""
+    return html.escape(display(text, limit), quote=False)
+
+
+def axis(title: str = "", **more: Any) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "gridcolor": "@grid",
+        "linecolor": "@border",
+        "zerolinecolor": "@grid",
+        "tickfont": {"color": "@muted"},
+        "automargin": True,
+    }
+    if title:
+        result["title"] = {"text": title, "font": {"color": "@muted", "size": 12}, "standoff": 10}
+    return {**result, **more}
+
+
+def layout(**more: Any) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {
+            "family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+            "size": 12,
+            "color": "@text",
+        },
+        "margin": {"l": 64, "r": 24, "t": 28, "b": 44},
+        "hoverlabel": {
+            "bgcolor": "@raised",
+            "bordercolor": "@border",
+            "font": {"color": "@text", "size": 12},
+            "align": "left",
+            "namelength": -1,
+        },
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "font": {"color": "@muted"},
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+        "colorway": [f"@series{index}" for index in range(SERIES)],
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "@muted", "activecolor": "@text"},
+        "uirevision": "keep",
+    }
+    return {**result, **more}

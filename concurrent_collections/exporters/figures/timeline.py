@@ -1,0 +1,126 @@
+"""The memory timeline: allocated bytes with their peak, and the allocation rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ...report import MemoryProfilerReport, TimelinePoint
+from .._format import binary_unit, finite, format_bytes, format_rate, format_seconds
+from .plot import Figure, Trace, axis, layout
+
+__all__ = ["memory_timeline"]
+
+MAX_TIMELINE_POINTS = 1500
+
+
+def memory_timeline(report: MemoryProfilerReport) -> Figure | str:
+    """Allocated bytes over time with the peak marked; beneath, the allocation rate with its moving average."""
+    points = _thin(report.timeline)
+    if len(points) < 2:
+        return "No timeline: the profile was too short for two points, or none were recorded."
+    times = [point.time for point in points]
+    divisor, unit = binary_unit(max(report.peak_allocated, *(point.peak_allocated for point in points)))
+    current = [point.current_allocated / divisor for point in points]
+    highest = [max(point.peak_allocated, point.current_allocated) / divisor for point in points]
+    shown = [
+        [format_bytes(point.current_allocated), format_bytes(max(point.peak_allocated, point.current_allocated))]
+        for point in points
+    ]
+    peak = max(points, key=lambda point: point.peak_allocated)
+    peak_time = report.peak_time if finite(report.peak_time) is not None else peak.time
+    peak_value = report.peak_allocated / divisor
+    middle = (times[0] + times[-1]) / 2
+    data: list[Trace] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "highest between points",
+            "x": times,
+            "y": highest,
+            "line": {"color": "@peak", "width": 1, "dash": "dot"},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "allocated",
+            "x": times,
+            "y": current,
+            "customdata": shown,
+            "line": {"color": "@alloc", "width": 2},
+            "fill": "tozeroy",
+            "fillcolor": "@alloc-soft",
+            "hovertemplate": "%{x:.3~f} s<br>allocated <b>%{customdata[0]}</b><br>highest since the point before %{customdata[1]}<extra></extra>",
+        },
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "name": "peak",
+            "x": [peak_time],
+            "y": [peak_value],
+            "marker": {"color": "@peak", "size": 10, "symbol": "diamond", "line": {"color": "@surface", "width": 1.5}},
+            "text": [f"  <b>Peak {format_bytes(report.peak_allocated)}</b>  "],
+            "textposition": "middle right" if peak_time is not None and peak_time < middle else "middle left",
+            "textfont": {"color": "@peak", "size": 13},
+            "hovertemplate": f"peak {format_bytes(report.peak_allocated)} at {format_seconds(peak_time)}<extra></extra>",
+            "showlegend": False,
+            "cliponaxis": False,
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "allocation rate",
+            "x": times,
+            "y": [point.alloc_rate for point in points],
+            "yaxis": "y2",
+            "line": {"color": "@held", "width": 1, "shape": "vh"},
+            "customdata": [format_rate(point.alloc_rate) for point in points],
+            "hovertemplate": "%{customdata}<extra></extra>",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "moving average",
+            "x": times,
+            "y": [point.alloc_rate_average for point in points],
+            "yaxis": "y2",
+            "line": {"color": "@series3", "width": 2},
+            "customdata": [format_rate(point.alloc_rate_average) for point in points],
+            "hovertemplate": "average %{customdata}<extra></extra>",
+        },
+    ]
+    figure_layout = layout(
+        xaxis=axis("seconds since the start", anchor="y2", range=[min(0.0, times[0]), times[-1]], showgrid=False),
+        yaxis=axis(f"allocated ({unit})", domain=[0.40, 1], range=[0, max(peak_value, *highest) * 1.12 or 1], nticks=6),
+        yaxis2=axis("allocations/s", domain=[0, 0.29], rangemode="tozero", tickformat="~s", nticks=4),
+        hovermode="x",
+        margin={"l": 64, "r": 24, "t": 8, "b": 44},
+    )
+    description = f"Allocated bytes over {format_seconds(times[-1])}, highest {format_bytes(report.peak_allocated)} at {format_seconds(peak_time)}."
+    return Figure(data, figure_layout, 430, description)
+
+
+def _thin(points: Sequence[TimelinePoint]) -> list[TimelinePoint]:
+    """At most ``MAX_TIMELINE_POINTS``: of each group of neighbours the last, with the group's highest peak and mean
+    rate."""
+    if len(points) <= MAX_TIMELINE_POINTS:
+        return list(points)
+    step = math.ceil(len(points) / MAX_TIMELINE_POINTS)
+    thinned = []
+    for start in range(0, len(points), step):
+        group = points[start : start + step]
+        last = group[-1]
+        thinned.append(
+            TimelinePoint(
+                last.time,
+                last.current_allocated,
+                max(point.peak_allocated for point in group),
+                last.alloc_count,
+                last.free_count,
+                last.alloc_bytes,
+                sum(point.alloc_rate for point in group) / len(group),
+                last.alloc_rate_average,
+            )
+        )
+    return thinned

@@ -1,0 +1,44 @@
+/* base/atomics.h: the atomic operations libcc uses, each with its order in its name; an order that is not here is not used.
+ * The word "pairs" beside a use names the other side. */
+#ifndef CC_BASE_ATOMICS_H
+#define CC_BASE_ATOMICS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define cc__load_relaxed(object) atomic_load_explicit((object), memory_order_relaxed)
+#define cc__load_acquire(object) atomic_load_explicit((object), memory_order_acquire)
+#define cc__store_relaxed(object, value) atomic_store_explicit((object), (value), memory_order_relaxed)
+#define cc__store_release(object, value) atomic_store_explicit((object), (value), memory_order_release)
+#define cc__add_relaxed(object, value) atomic_fetch_add_explicit((object), (value), memory_order_relaxed)
+#define cc__or_relaxed(object, value) atomic_fetch_or_explicit((object), (value), memory_order_relaxed)
+#define cc__and_relaxed(object, value) atomic_fetch_and_explicit((object), (value), memory_order_relaxed)
+#define cc__exchange_relaxed(object, value) atomic_exchange_explicit((object), (value), memory_order_relaxed)
+#define cc__swap_if_relaxed(object, expected, value) \
+    atomic_compare_exchange_weak_explicit((object), (expected), (value), memory_order_relaxed, memory_order_relaxed)
+#define cc__swap_if_acq_rel(object, expected, value) \
+    atomic_compare_exchange_strong_explicit((object), (expected), (value), memory_order_acq_rel, memory_order_acquire)
+
+/* A counter that only one thread writes: a plain add in two relaxed halves, several times cheaper than a locked add. */
+#define cc__own_add_halves(object, value, order) \
+    atomic_store_explicit((object), cc__load_relaxed(object) + (value), (order))
+
+/* The same for a counter of frees: the release store pairs with the acquire load of a snapshot, which then also sees
+ * the allocation that came before this free. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+/* Compilers do not join the halves into one instruction, which x86 has: without the lock prefix it is not atomic towards other
+ * writers, of which there are none, and like every store there it is a release. */
+static inline void cc__own_add_word(volatile void *word, uint64_t value) {
+    __asm__ volatile("addq %1, %0" : "+m"(*(volatile uint64_t *)word) : "re"(value) : "memory");
+}
+#define cc__own_add_any(object, value, order) \
+    _Generic((object), \
+        _Atomic(uint64_t) *: cc__own_add_word((object), (uint64_t)(value)), \
+        default: cc__own_add_halves(object, value, order))
+#else
+#define cc__own_add_any cc__own_add_halves
+#endif
+#define cc__own_add(object, value) cc__own_add_any(object, value, memory_order_relaxed)
+#define cc__own_add_release(object, value) cc__own_add_any(object, value, memory_order_release)
+
+#endif

@@ -1,0 +1,51 @@
+/* base/base.c: version and error texts; the fault seam of test builds. */
+#include "cc/base.h"
+
+#include "atomics.h"
+#include "fault.h"
+
+#define TEXT_(number) #number
+#define TEXT(number) TEXT_(number)
+
+const char *cc_version(void) {
+    return TEXT(CC_VERSION_MAJOR) "." TEXT(CC_VERSION_MINOR) "." TEXT(CC_VERSION_PATCH);
+}
+
+int cc_abi_version(void) {
+    return CC_ABI_VERSION;
+}
+
+const char *cc_strerror(int status) {
+    switch (status) {
+    case CC_OK: return "success";
+    case CC_ERROR_MEMORY: return "out of memory";
+    case CC_ERROR_ARGUMENT: return "an argument is out of range";
+    case CC_ERROR_STATE: return "the call does not fit the object's state";
+    case CC_ERROR_LIMIT: return "a documented limit was reached";
+    case CC_ERROR_SUPPORT: return "not supported in this build or on this system";
+    default: return "unknown status";
+    }
+}
+
+#if defined(CC_FAULT_INJECTION)
+static _Atomic(uint64_t) requests;
+static _Atomic(uint64_t) fail_at;
+static _Atomic(bool) fail_on;
+
+void cc_fault_arm(uint64_t n, bool persistent) {
+    cc__store_relaxed(&fail_at, 0);
+    cc__store_relaxed(&requests, 0);
+    cc__store_relaxed(&fail_on, persistent);
+    cc__store_relaxed(&fail_at, n);
+}
+
+uint64_t cc_fault_requests(void) {
+    return cc__load_relaxed(&requests);
+}
+
+bool cc__fault_due(void) {
+    uint64_t number = cc__add_relaxed(&requests, 1) + 1;
+    uint64_t at = cc__load_relaxed(&fail_at);
+    return at != 0 && (number == at || (number > at && cc__load_relaxed(&fail_on)));
+}
+#endif

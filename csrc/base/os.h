@@ -1,0 +1,44 @@
+/* base/os.h: the whole contract with the operating system; os_posix.c fulfils it. Functions that return int give 0 or
+ * a cc_status_t. Nothing here allocates from the C heap. */
+#ifndef CC_BASE_OS_H
+#define CC_BASE_OS_H
+
+#include "cc/base.h"
+
+/* Address space of `size` bytes (> 0, rounded up to pages), zeroed, readable and writable, not backed by memory until
+ * it is touched and never by huge pages. NULL when there is none. */
+void *cc__os_map(size_t size);
+
+/* Gives back what cc__os_map returned. pre: the same size. */
+void cc__os_unmap(void *address, size_t size);
+
+/* Drops the memory behind a range of a mapping: it reads as zeros again. pre: page-aligned. */
+void cc__os_discard(void *address, size_t size);
+
+/* Nanoseconds of the monotonic clock; of the wall clock since 1970. */
+uint64_t cc__os_monotonic_ns(void);
+uint64_t cc__os_wall_ns(void);
+
+/* The monotonic clock at the resolution of the kernel's tick (about 4 ms), a third of the price. */
+uint64_t cc__os_coarse_ns(void);
+
+/* The system's id of the calling thread, as /proc and threading.Thread.native_id know it. */
+uint64_t cc__os_thread_id(void);
+
+/* A mutex that needs no initialization call and no destruction: static storage, all zero, is an unlocked one. */
+typedef struct cc__mutex {
+    _Atomic(unsigned) state;
+} cc__mutex_t;
+
+void cc__mutex_lock(cc__mutex_t *mutex);
+bool cc__mutex_try_lock(cc__mutex_t *mutex);
+void cc__mutex_unlock(cc__mutex_t *mutex);
+
+/* Calls `function(value)` when a thread that called cc__os_at_thread_exit ends. One function for the process; calling
+ * again from such a function makes it run once more, a few times at most. CC_ERROR_MEMORY when the system has no key. */
+int cc__os_at_thread_exit(void (*function)(void *), void *value);
+
+/* Registers fork handlers: before (parent), after in the parent, after in the child. */
+int cc__os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
+
+#endif

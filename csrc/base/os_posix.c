@@ -1,0 +1,164 @@
+/* base/os_posix.c: base/os.h for Linux and other POSIX systems. The only file of libcc with system headers, but for
+ * cycles.h's processor intrinsics. */
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+#include "os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#else
+#include <sched.h>
+#endif
+
+#include "atomics.h"
+#include "fault.h"
+
+#if !defined(MAP_NORESERVE)
+#define MAP_NORESERVE 0
+#endif
+
+void *cc__os_map(size_t size) {
+    if (cc__fault_due()) return NULL;
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) return NULL;
+#if defined(MADV_NOHUGEPAGE)
+    /* One touched word must not cost 2 MiB; where the kernel refuses, only memory is lost. */
+    (void)madvise(address, size, MADV_NOHUGEPAGE);
+#endif
+    return address;
+}
+
+void cc__os_unmap(void *address, size_t size) {
+    (void)munmap(address, size);
+}
+
+void cc__os_discard(void *address, size_t size) {
+#if defined(__linux__)
+    if (madvise(address, size, MADV_DONTNEED) == 0) return;
+#endif
+    memset(address, 0, size);
+}
+
+static uint64_t read_clock(clockid_t clock) {
+    struct timespec now;
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t cc__os_monotonic_ns(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t cc__os_wall_ns(void) {
+    return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t cc__os_coarse_ns(void) {
+#if defined(CLOCK_MONOTONIC_COARSE)
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+#else
+    return read_clock(CLOCK_MONOTONIC);
+#endif
+}
+
+uint64_t cc__os_thread_id(void) {
+#if defined(__linux__)
+    return (uint64_t)syscall(SYS_gettid);
+#elif defined(__APPLE__)
+    uint64_t id = 0;
+    pthread_threadid_np(NULL, &id);
+    return id;
+#else
+    return (uint64_t)(uintptr_t)pthread_self();
+#endif
+}
+
+int cc_resident_bytes(size_t *current, size_t *peak) {
+#if defined(__linux__)
+    char text[128];
+    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return CC_ERROR_SUPPORT;
+    ssize_t length = read(file, text, sizeof text - 1);
+    (void)close(file);
+    unsigned long total = 0, resident = 0;
+    if (length <= 0) return CC_ERROR_SUPPORT;
+    text[length] = 0;
+    if (sscanf(text, "%lu %lu", &total, &resident) != 2) return CC_ERROR_SUPPORT;
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return CC_ERROR_SUPPORT;
+    *current = (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+    *peak = (size_t)usage.ru_maxrss * 1024u;
+    if (*peak < *current) *peak = *current; /* ru_maxrss is updated in batches */
+    return CC_OK;
+#else
+    (void)current;
+    (void)peak;
+    return CC_ERROR_SUPPORT;
+#endif
+}
+
+/* The mutex: 0 free, 1 held, 2 held with waiters (Drepper, "Futexes Are Tricky", mutex 2). */
+static void wait_while_contended(cc__mutex_t *mutex) {
+#if defined(__linux__)
+    (void)syscall(SYS_futex, &mutex->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+#else
+    (void)mutex;
+    sched_yield();
+#endif
+}
+
+bool cc__mutex_try_lock(cc__mutex_t *mutex) {
+    unsigned expected = 0;
+    /* acquire on success pairs with the release in cc__mutex_unlock */
+    return cc__swap_if_acq_rel(&mutex->state, &expected, 1u);
+}
+
+void cc__mutex_lock(cc__mutex_t *mutex) {
+    if (CC_LIKELY(cc__mutex_try_lock(mutex))) return;
+    /* acquire pairs with the release in cc__mutex_unlock */
+    while (atomic_exchange_explicit(&mutex->state, 2u, memory_order_acquire) != 0) wait_while_contended(mutex);
+}
+
+void cc__mutex_unlock(cc__mutex_t *mutex) {
+    /* release pairs with the acquire of the next owner */
+    if (atomic_exchange_explicit(&mutex->state, 0u, memory_order_release) == 2) {
+#if defined(__linux__)
+        (void)syscall(SYS_futex, &mutex->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+#endif
+    }
+}
+
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+static bool exit_key_made;
+static void (*_Atomic exit_function)(void *);
+
+static void run_exit_function(void *value) {
+    cc__load_relaxed(&exit_function)(value);
+}
+
+static void make_exit_key(void) {
+    exit_key_made = pthread_key_create(&exit_key, run_exit_function) == 0;
+}
+
+int cc__os_at_thread_exit(void (*function)(void *), void *value) {
+    if (cc__fault_due()) return CC_ERROR_MEMORY;
+    cc__store_relaxed(&exit_function, function); /* always the same one */
+    pthread_once(&exit_once, make_exit_key);
+    return exit_key_made && pthread_setspecific(exit_key, value) == 0 ? CC_OK : CC_ERROR_MEMORY;
+}
+
+int cc__os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void)) {
+    return pthread_atfork(before, parent, child) == 0 ? CC_OK : CC_ERROR_MEMORY;
+}

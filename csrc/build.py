@@ -1,0 +1,164 @@
+"""Builds libcc: used by setup.py, by the C tests and by the benchmarks, so that all compile the same sources the same way.
+
+The library is made of all .c files below base/, alloc/, … (everything but python/), with mimalloc linked statically and
+hidden. CC and CFLAGS are taken from the environment; CC_MIMALLOC=system uses pkg-config's mimalloc instead of the
+one from PyPI's cmeel-mimalloc.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+CSRC = Path(__file__).resolve().parent
+INCLUDE = CSRC / "include"
+ABI_VERSION = int(re.search(r"define CC_ABI_VERSION (\d+)", (INCLUDE / "cc" / "base.h").read_text()).group(1))
+SONAME = f"libcc.so.{ABI_VERSION}"
+WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-Wstrict-prototypes"]
+BASE_FLAGS = ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-pthread", *WARNINGS]
+RELEASE_FLAGS = ["-O2", "-g1"]
+LAYERS = ["base", "alloc", "methods", "regions", "platform", "smr", "collections", "profile"]
+
+
+def compiler() -> list[str]:
+    return shlex.split(os.environ.get("CC", "cc"))
+
+
+def sources() -> list[Path]:
+    return [path for layer in LAYERS for path in sorted((CSRC / layer).glob("*.c"))]
+
+
+def run(command: list[str | Path]) -> str:
+    """Runs a build command; on failure raises RuntimeError with the command and all that it printed."""
+    text = [str(part) for part in command]
+    result = subprocess.run(text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode != 0:
+        raise RuntimeError(f"{shlex.join(text)}\nfailed with status {result.returncode}:\n{result.stdout}")
+    if result.stdout:
+        print(result.stdout, end="", file=sys.stderr)
+    return result.stdout
+
+
+def wheel_prefix() -> Path:
+    """The directory of PyPI's cmeel-mimalloc that holds include/ and lib/."""
+    for candidate in [Path(place) / "cmeel.prefix" for place in sys.path if place]:
+        if list(candidate.glob("lib/mimalloc-*/libmimalloc.a")):
+            return candidate
+    raise RuntimeError(
+        "mimalloc was not found: pip install 'cmeel-mimalloc>=3.4,<3.5', or set CC_MIMALLOC=system to use pkg-config's"
+    )
+
+
+def hidden_archive(archive: Path, directory: Path) -> Path:
+    """A copy of mimalloc's archive in which malloc, free, operator new … have other names.
+
+    The archive defines them as overrides; linked as it is, every malloc inside libcc would be mimalloc's.
+    """
+    copy = directory / "libmimalloc_hidden.a"
+    if copy.exists() and copy.stat().st_mtime >= archive.stat().st_mtime:
+        return copy
+    directory.mkdir(parents=True, exist_ok=True)
+    names = {
+        line.split()[-1]
+        for line in subprocess.run(
+            ["nm", "--defined-only", "-g", str(archive)], check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+        if len(line.split()) == 3
+    }
+    overrides = sorted(name for name in names if not re.match(r"_?mi_", name))
+    renames = directory / "mimalloc_renames.txt"
+    renames.write_text("".join(f"{name} cc__mimalloc_override_{name}\n" for name in overrides))
+    partial = copy.with_suffix(f".{os.getpid()}.tmp")
+    run(["objcopy", f"--redefine-syms={renames}", archive, partial])
+    partial.replace(copy)
+    return copy
+
+
+def mimalloc_flags(directory: Path) -> tuple[list[str], list[str]]:
+    """Compile flags and link arguments for mimalloc."""
+    if os.environ.get("CC_MIMALLOC", "") == "system":
+        found = [
+            subprocess.run(["pkg-config", flag, "mimalloc"], check=True, capture_output=True, text=True).stdout.split()
+            for flag in ("--cflags", "--libs")
+        ]
+        return found[0], found[1]
+    prefix = wheel_prefix()
+    header = sorted(prefix.glob("include/mimalloc-*"))[-1]
+    archive = sorted(prefix.glob("lib/mimalloc-*/libmimalloc.a"))[-1]
+    return ["-isystem", str(header)], [str(hidden_archive(archive, directory))]
+
+
+def compile_objects(
+    files: list[Path], directory: Path, flags: list[str], *, command: list[str] | None = None
+) -> list[Path]:
+    """Compiles the files into `directory`, several at once, skipping those newer than everything they could include."""
+    directory.mkdir(parents=True, exist_ok=True)
+    line = " ".join([*(command or compiler()), *flags])
+    stamp = directory / "flags.txt"
+    if not stamp.exists() or stamp.read_text() != line:
+        for old in directory.glob("*.o"):
+            old.unlink()
+        stamp.write_text(line)
+    newest_header = max(path.stat().st_mtime for path in CSRC.rglob("*.h"))
+    objects, waiting = [], []
+    for file in files:
+        target = directory / f"{file.parent.name}_{file.stem}.o"
+        objects.append(target)
+        if not target.exists() or target.stat().st_mtime < max(file.stat().st_mtime, newest_header):
+            waiting.append([*(command or compiler()), *flags, "-c", file, "-o", target])
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(run, waiting))
+    return objects
+
+
+def build_libcc(directory: Path, *, flags: list[str] | None = None, libc_backend: bool = False) -> Path:
+    """Builds libcc.so.<ABI> in `directory` and returns its path.
+
+    `flags` replaces the release flags (sanitizers, CC_FAULT_INJECTION …); they are given to the compiler and the linker.
+    `libc_backend` leaves mimalloc out, for sanitizers and valgrind.
+    """
+    flags = [*RELEASE_FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))] if flags is None else flags
+    if libc_backend:
+        include, link = ["-DCC_BACKEND_LIBC=1"], []
+    else:
+        include, link = mimalloc_flags(directory / "mimalloc")
+    all_flags = [*BASE_FLAGS, f"-I{INCLUDE}", *include, *flags]
+    objects = compile_objects(sources(), directory / "objects", all_flags)
+    library = directory / SONAME
+    newest = max(path.stat().st_mtime for path in objects)
+    if library.exists() and library.stat().st_mtime >= newest:
+        return library
+    partial = library.with_suffix(f".{os.getpid()}.tmp")
+    run(
+        [
+            *compiler(), "-shared", "-pthread", f"-Wl,-soname,{SONAME}", "-Wl,-z,nodelete", "-Wl,-z,defs",
+            "-Wl,--exclude-libs,ALL", *flags, *objects, *link, "-lm", "-o", partial,
+        ]
+    )  # fmt: skip
+    partial.replace(library)
+    return library
+
+
+def write_pkg_config(directory: Path, version: str) -> None:
+    """A relocatable libcc.pc for a library in <package>/lib and headers in <package>/include."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "libcc.pc").write_text(
+        "prefix=${pcfiledir}/../..\n"
+        "libdir=${prefix}/lib\n"
+        "includedir=${prefix}/include\n\n"
+        "Name: libcc\n"
+        "Description: memory runtime of concurrent_collections\n"
+        f"Version: {version}\n"
+        "Cflags: -I${includedir}\n"
+        f"Libs: -L${{libdir}} -l:{SONAME} -Wl,-rpath,${{libdir}}\n"
+    )
+
+
+def install_headers(directory: Path) -> None:
+    shutil.copytree(INCLUDE, directory, dirs_exist_ok=True)

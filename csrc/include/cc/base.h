@@ -1,0 +1,69 @@
+/* cc/base.h: what every public header of libcc shares: linkage, attributes, version, error texts, the cache line.
+ * Usable from C11 and C++11. Thread-safety: everything declared here may be called from any thread at any time. */
+#ifndef CC_BASE_H
+#define CC_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CC_VERSION_MAJOR 0
+#define CC_VERSION_MINOR 1
+#define CC_VERSION_PATCH 0
+
+/* Grows with every incompatible change of a public function, struct or constant; it is also the number in the
+ * library's soname, libcc.so.<CC_ABI_VERSION>. */
+#define CC_ABI_VERSION 1
+
+#if defined(__GNUC__) || defined(__clang__)
+#define CC_API __attribute__((visibility("default")))
+#define CC_ATTRIBUTE(list) __attribute__(list)
+#define CC_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define CC_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#else
+#define CC_API
+#define CC_ATTRIBUTE(list)
+#define CC_LIKELY(condition) (condition)
+#define CC_UNLIKELY(condition) (condition)
+#endif
+
+/* Bytes of a cache line of the target (not of the build host): 128 on Apple arm64, 64 elsewhere. */
+#ifndef CC_CACHE_LINE_SIZE
+#if defined(__APPLE__) && defined(__aarch64__)
+#define CC_CACHE_LINE_SIZE 128
+#else
+#define CC_CACHE_LINE_SIZE 64
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a function that can fail returns: 0, or one of these (never errno values). */
+typedef enum cc_status {
+    CC_OK = 0,
+    CC_ERROR_MEMORY = 1,   /* no memory */
+    CC_ERROR_ARGUMENT = 2, /* an argument is out of its range */
+    CC_ERROR_STATE = 3,    /* the call does not fit the object's state (stopped twice, read before start) */
+    CC_ERROR_LIMIT = 4,    /* a fixed limit that the documentation names was met */
+    CC_ERROR_SUPPORT = 5   /* not available in this build or on this system */
+} cc_status_t;
+
+/* A static English text for a cc_status_t; never NULL, "unknown status" for any other number. Caller frees nothing. */
+CC_API const char *cc_strerror(int status);
+
+/* The library's version as "major.minor.patch"; static. */
+CC_API const char *cc_version(void);
+
+/* The process's resident set in bytes: now, and its high-water mark. CC_ERROR_SUPPORT where the system does not tell; then
+ * nothing is written. */
+CC_API int cc_resident_bytes(size_t *current, size_t *peak);
+
+/* The CC_ABI_VERSION that the running library was built with. A caller compares it with its own. */
+CC_API int cc_abi_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,160 @@
+/* profile/live.c: the walk over the live table. It reads records while threads write them: a record is one word, so it is
+ * seen whole or not at all; a size or time that stands beside it may belong to a block that came a moment later. When the
+ * program is quiet the walk is exact. */
+#include "recorder_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/fault.h"
+
+#define recorder cc__recorder
+
+typedef struct {
+    const cc_profile_t *profile;
+    cc_profile_live_t *live;
+    size_t cap;
+    double *site_count, *site_bytes; /* by site */
+    size_t sites;
+    unsigned last_session; /* blocks of later ones came after the walk began */
+} walk_t;
+
+/* The blocks are a heap with the smallest on top while the walk goes on. */
+static void sift_down(cc_profile_block_t *blocks, size_t count, size_t at) {
+    for (;;) {
+        size_t least = at, child = 2 * at + 1;
+        if (child < count && blocks[child].size < blocks[least].size) least = child;
+        if (child + 1 < count && blocks[child + 1].size < blocks[least].size) least = child + 1;
+        if (least == at) return;
+        cc_profile_block_t block = blocks[at];
+        blocks[at] = blocks[least];
+        blocks[least] = block;
+        at = least;
+    }
+}
+
+static void keep_block(walk_t *walk, const cc_profile_block_t *block) {
+    cc_profile_live_t *live = walk->live;
+    if (live->block_count < walk->cap) {
+        live->blocks[live->block_count++] = *block;
+        if (live->block_count == walk->cap)
+            for (size_t at = walk->cap / 2 + 1; at-- > 0;) sift_down(live->blocks, walk->cap, at);
+    } else if (walk->cap > 0 && block->size > live->blocks[0].size) {
+        live->blocks[0] = *block;
+        sift_down(live->blocks, walk->cap, 0);
+    }
+}
+
+static void visit(walk_t *walk, cc__leaf_t *leaf, size_t index, uintptr_t address, uint64_t record) {
+    unsigned session = cc__record_session(record);
+    if (session < walk->profile->first_session || session > walk->last_session) return;
+    uint64_t size = cc__record_size(leaf, index, record);
+    uint32_t site = cc__record_site(record);
+    if (site >= walk->sites) return; /* interned since the walk began */
+    double weight = cc__session_weight(&recorder.sessions[session], size);
+    walk->site_count[site] += weight;
+    walk->site_bytes[site] += weight * (double)size;
+    if (cc__site_held(site)) return;
+    cc_profile_block_t block = {address, size, cc__record_slot(record), 0, site}; /* a slot until name_threads() */
+    if (walk->profile->options.timestamps) {
+        uint64_t time = cc__load_relaxed(&leaf->words[index + 1]); /* its own: at least 17 bytes were asked for */
+        if (cc__record_session(time) == 0) block.wall_ns = recorder.epoch_wall_ns + (time << CC__TIME_SHIFT);
+    }
+    keep_block(walk, &block);
+}
+
+/* The first line of eight words from `line` on that holds a record. Most are empty, so this is where a walk spends its time;
+ * TSan, whose bookkeeping would multiply it, has nothing to find in relaxed loads. */
+__attribute__((no_sanitize_thread)) static size_t next_line(cc__leaf_t *leaf, size_t line) {
+    for (; line < CC__LEAF_GRANULES; line += 8) {
+        uint64_t any = 0;
+        for (size_t i = line; i < line + 8; i++) any |= cc__load_relaxed(&leaf->words[i]);
+        if (CC_UNLIKELY(cc__record_session(any) != 0)) break;
+    }
+    return line;
+}
+
+static void walk_leaves(walk_t *walk) {
+    uintptr_t address;
+    for (size_t n = 0; n < cc__shadow_leaf_count(); n++) {
+        cc__leaf_t *leaf = cc__shadow_nth_leaf(n, &address);
+        if (leaf == NULL) continue;
+        for (size_t line = next_line(leaf, 0); line < CC__LEAF_GRANULES; line = next_line(leaf, line + 8)) {
+            for (size_t i = line; i < line + 8; i++) {
+                uint64_t record = cc__load_relaxed(&leaf->words[i]);
+                if (cc__record_session(record) != 0)
+                    visit(walk, leaf, i, address + (i << CC__GRANULE_BITS), record);
+            }
+        }
+    }
+}
+
+/* Puts the threads' ids in place of their slots. */
+static void name_threads(cc_profile_live_t *live) {
+    cc__mutex_lock(&recorder.lock);
+    for (size_t i = 0; i < live->block_count; i++) {
+        uint64_t slot = live->blocks[i].thread;
+        live->blocks[i].thread = slot < recorder.slots_used ? recorder.rows[slot].id : 0;
+    }
+    cc__mutex_unlock(&recorder.lock);
+}
+
+static int by_size(const void *left, const void *right) {
+    uint64_t a = ((const cc_profile_block_t *)left)->size, b = ((const cc_profile_block_t *)right)->size;
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+static int by_bytes(const void *left, const void *right) {
+    double a = ((const cc_profile_site_t *)left)->bytes, b = ((const cc_profile_site_t *)right)->bytes;
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+static void collect_sites(walk_t *walk) {
+    cc_profile_live_t *live = walk->live;
+    for (size_t site = 0; site < walk->sites; site++) {
+        if (walk->site_count[site] == 0) continue;
+        bool held = cc__site_held((uint32_t)site);
+        live->sites[live->site_count++] =
+            (cc_profile_site_t){(uint32_t)site, held, walk->site_count[site], walk->site_bytes[site]};
+        *(held ? &live->held_count : &live->count) += walk->site_count[site];
+        *(held ? &live->held_bytes : &live->bytes) += walk->site_bytes[site];
+    }
+    qsort(live->sites, live->site_count, sizeof *live->sites, by_bytes);
+    qsort(live->blocks, live->block_count, sizeof *live->blocks, by_size);
+}
+
+int cc_profile_live(cc_profile_t *profile, size_t cap, cc_profile_live_t **result) {
+    if (profile == NULL || result == NULL) return CC_ERROR_ARGUMENT;
+    walk_t walk = {profile, cc__own_calloc(1, sizeof *walk.live), cap, NULL, NULL, cc__sites_count() + 1, 0};
+    int status = CC_ERROR_MEMORY;
+    if (walk.live != NULL) {
+        walk.live->blocks = cc__own_calloc(cap, sizeof *walk.live->blocks);
+        walk.live->sites = cc__own_calloc(walk.sites, sizeof *walk.live->sites);
+        walk.site_count = cc__own_calloc(walk.sites, sizeof *walk.site_count);
+        walk.site_bytes = cc__own_calloc(walk.sites, sizeof *walk.site_bytes);
+        if (walk.live->blocks != NULL && walk.live->sites != NULL && walk.site_count != NULL &&
+            walk.site_bytes != NULL)
+            status = CC_OK;
+    }
+    if (status == CC_OK) {
+        cc__mutex_lock(&recorder.lock);
+        walk.last_session = profile->active ? recorder.session : profile->last_session;
+        cc__mutex_unlock(&recorder.lock);
+        walk_leaves(&walk);
+        name_threads(walk.live);
+        collect_sites(&walk);
+        *result = walk.live;
+    } else {
+        cc_profile_live_free(walk.live);
+    }
+    free(walk.site_count);
+    free(walk.site_bytes);
+    return status;
+}
+
+void cc_profile_live_free(cc_profile_live_t *live) {
+    if (live == NULL) return;
+    free(live->blocks);
+    free(live->sites);
+    free(live);
+}

@@ -1,0 +1,26 @@
+/* python/compat.h: all differences between CPython versions that the public API shows. */
+#ifndef CC_PYTHON_COMPAT_H
+#define CC_PYTHON_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030B0000
+#error "concurrent_collections needs CPython 3.11 or later"
+#endif
+
+#if PY_VERSION_HEX >= 0x030D0000
+#define CC_SLOT_NO_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#else
+#define CC_SLOT_NO_GIL
+#endif
+
+/* PyMem_SetAllocator is process-wide and code objects are pinned by the interpreter that runs them: subinterpreters are not
+ * supported until the hooks are proven there. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define CC_SLOT_INTERPRETERS {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#else
+#define CC_SLOT_INTERPRETERS
+#endif
+
+#endif

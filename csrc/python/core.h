@@ -1,0 +1,32 @@
+/* python/core.h: what the files of the extension module share. Functions that return a PyObject give a new reference, or
+ * NULL with an exception set. */
+#ifndef CC_PYTHON_CORE_H
+#define CC_PYTHON_CORE_H
+
+#include "compat.h"
+
+#include "cc/alloc.h"
+#include "cc/profile.h"
+
+/* profile.c: functions on profiles, and the frame provider's installation. */
+extern PyMethodDef cc_python_profile_methods[];
+extern PyType_Spec cc_python_profile_spec;
+
+/* hooks.c */
+PyObject *cc_python_install_hooks(PyObject *module, PyObject *domains);
+PyObject *cc_python_remove_hooks(PyObject *module, PyObject *domains);
+PyObject *cc_python_check_hooks(PyObject *module, PyObject *domains);
+/* cc_python_object_heap_text, also while the wrapper is installed. */
+PyObject *cc_python_read_object_heap(PyObject *module, PyObject *unused);
+
+/* frames.c, the only file that uses CPython's private interface */
+extern const cc_profile_frame_provider_t cc_python_frame_provider;
+/* Remembers the main interpreter and where import machinery and this package live. pre: attached. -1 with an exception. */
+int cc_python_frames_setup(PyObject *package_directory);
+/* CPython's own text about its object allocator, as sys._debugmallocstats writes it. */
+PyObject *cc_python_object_heap_text(PyObject *module, PyObject *unused);
+
+/* Raises the exception that fits a cc_status_t other than CC_OK; returns NULL. */
+PyObject *cc_python_raise(int status);
+
+#endif

@@ -1,0 +1,166 @@
+/* python/frames.c: call stacks of the own thread, read straight from the interpreter's frames. The only file that uses
+ * CPython's private interface. Inside an allocation nothing may run, allocate, lock or touch the error indicator, so no
+ * public function will do: those make frame objects. What is read belongs to the running thread, which is here. */
+#include "compat.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wundef" /* in the headers of 3.14, like the next */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define Py_BUILD_CORE 1
+#include "internal/pycore_frame.h"
+#if PY_VERSION_HEX >= 0x030E0000
+#include "internal/pycore_interpframe.h"
+#include "internal/pycore_interpframe_structs.h"
+#endif
+#include "internal/pycore_code.h"
+#if PY_VERSION_HEX >= 0x030D0000
+#include "internal/pycore_object_alloc.h"
+#include "internal/pycore_obmalloc.h"
+#else
+#include "internal/pycore_pymem.h"
+#endif
+#undef Py_BUILD_CORE
+#pragma GCC diagnostic pop
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+
+static PyInterpreterState *main_interpreter;
+static char package_directory[4096]; /* with a slash at its end; "" when it has none that fits */
+static size_t package_length;
+
+/* The calling thread's state if it may read its frames: attached, and of the main interpreter. */
+static inline PyThreadState *own_thread_state(bool attached) {
+#if PY_VERSION_HEX >= 0x030D0000
+    (void)attached;
+    PyThreadState *state = PyThreadState_GetUnchecked(); /* a thread-local: NULL when detached */
+#elif PY_VERSION_HEX >= 0x030C0000
+    (void)attached;
+    PyThreadState *state = _PyThreadState_UncheckedGet(); /* likewise */
+#else
+    /* 3.11 has one variable for the process: whose state has the GIL. When the caller need not have it, the state is ours
+     * only if it is the state of this thread. */
+    PyThreadState *state = _PyThreadState_UncheckedGet();
+    if (!attached && (state == NULL || state != PyGILState_GetThisThreadState())) return NULL;
+#endif
+    return state != NULL && state->interp == main_interpreter ? state : NULL;
+}
+
+static inline struct _PyInterpreterFrame *top_frame(PyThreadState *state) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return state->current_frame;
+#else
+    return state->cframe != NULL ? state->cframe->current_frame : NULL;
+#endif
+}
+
+/* Whether the frame runs no code of the program: the interpreter's entry frames. */
+static inline bool is_entry_frame(const struct _PyInterpreterFrame *frame) {
+#if PY_VERSION_HEX >= 0x030E0000
+    return frame->owner >= FRAME_OWNED_BY_INTERPRETER;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return frame->owner == FRAME_OWNED_BY_CSTACK;
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+/* The code object of a frame that is no entry frame. Borrowed. */
+static inline PyCodeObject *frame_code(const struct _PyInterpreterFrame *frame) {
+#if PY_VERSION_HEX >= 0x030E0000
+    return (PyCodeObject *)PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030D0000
+    return (PyCodeObject *)frame->f_executable;
+#else
+    return frame->f_code;
+#endif
+}
+
+/* The offset in bytes of the instruction that the frame is at; negative when it has not begun. */
+static inline intptr_t frame_offset(struct _PyInterpreterFrame *frame, PyCodeObject *code) {
+#if PY_VERSION_HEX >= 0x030E0000
+    (void)code;
+    /* Free-threaded: the thread runs a copy of the bytecode that is its own. */
+    return (intptr_t)((char *)frame->instr_ptr - (char *)_PyFrame_GetBytecode(frame));
+#elif PY_VERSION_HEX >= 0x030D0000
+    return (intptr_t)((char *)frame->instr_ptr - (char *)_PyCode_CODE(code));
+#else
+    return (intptr_t)((char *)frame->prev_instr - (char *)_PyCode_CODE(code));
+#endif
+}
+
+/* A frame on top that is still being set up (_PyFrame_IsIncomplete); its callers never are. */
+static inline bool is_incomplete(const struct _PyInterpreterFrame *frame, const PyCodeObject *code, intptr_t offset) {
+    return frame->owner != FRAME_OWNED_BY_GENERATOR &&
+           offset < (intptr_t)code->_co_firsttraceable * (intptr_t)sizeof(_Py_CODEUNIT);
+}
+
+static unsigned capture(cc_profile_frame_t *frames, unsigned limit, bool attached) {
+    PyThreadState *state = own_thread_state(attached);
+    if (state == NULL) return 0;
+    unsigned count = 0;
+    struct _PyInterpreterFrame *frame = top_frame(state);
+    for (; frame != NULL && count < limit; frame = frame->previous) {
+        if (is_entry_frame(frame)) continue;
+        PyCodeObject *code = frame_code(frame);
+        intptr_t offset = frame_offset(frame, code);
+        if (count == 0 && is_incomplete(frame, code, offset)) continue;
+        frames[count].code = code;
+        frames[count].offset = (uintptr_t)offset;
+        count++;
+    }
+    return count;
+}
+
+/* Import machinery and this package, by the file name of the innermost frame. Strings are only looked at. */
+static bool held_by_interpreter(const cc_profile_frame_t *frame) {
+    PyObject *name = ((PyCodeObject *)(uintptr_t)frame->code)->co_filename;
+    if (!PyUnicode_IS_COMPACT_ASCII(name)) return false;
+    const char *text = (const char *)((PyASCIIObject *)name + 1);
+    static const char import[] = "<frozen importlib.";
+    return strncmp(text, import, sizeof import - 1) == 0 ||
+           (package_length > 0 && strncmp(text, package_directory, package_length) == 0);
+}
+
+static bool pin(const cc_profile_frame_t *frames, unsigned count) {
+    for (unsigned i = 0; i < count; i++) Py_INCREF((PyObject *)(uintptr_t)frames[i].code); /* it is being run here */
+    return count > 0 && held_by_interpreter(&frames[0]);
+}
+
+static void unpin(const cc_profile_frame_t *frames, unsigned count) {
+    for (unsigned i = 0; i < count; i++) Py_DECREF((PyObject *)(uintptr_t)frames[i].code);
+}
+
+const cc_profile_frame_provider_t cc_python_frame_provider = {capture, pin, unpin};
+
+int cc_python_frames_setup(PyObject *directory) {
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(directory, &length);
+    if (text == NULL) return -1;
+    main_interpreter = PyInterpreterState_Main();
+    package_length = 0;
+    if (length > 0 && (size_t)length + 2 < sizeof package_directory && PyUnicode_IS_COMPACT_ASCII(directory)) {
+        memcpy(package_directory, text, (size_t)length);
+        package_directory[length] = '/';
+        package_length = (size_t)length + 1;
+    }
+    return 0;
+}
+
+PyObject *cc_python_object_heap_text(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL) return PyErr_NoMemory();
+    (void)_PyObject_DebugMallocStats(stream);
+    (void)fclose(stream);
+    PyObject *result = PyUnicode_DecodeUTF8(text, (Py_ssize_t)size, "replace");
+    free(text);
+    return result;
+}

@@ -1,0 +1,98 @@
+/* check.h: all that the C tests share. A test is a function without arguments; a program runs its tests in order and
+ * stops at the first condition that does not hold. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Slow variants (valgrind, thread sanitizer) do a fraction of the work. */
+#ifndef CHECK_DIVISOR
+#define CHECK_DIVISOR 1
+#endif
+#define SCALED(count) ((count) / CHECK_DIVISOR > 0 ? (count) / CHECK_DIVISOR : 1)
+
+#define CHECK(condition) \
+    ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition, 0, 0, false))
+#define CHECK_EQUAL(actual, expected) \
+    check_equal(__FILE__, __LINE__, #actual " == " #expected, (uint64_t)(actual), (uint64_t)(expected))
+#define RUN(test) (printf("%s\n", #test), fflush(stdout), test())
+
+static inline void check_failed(const char *file, int line, const char *text, uint64_t actual, uint64_t expected,
+                                bool numbers) {
+    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, text);
+    if (numbers)
+        fprintf(stderr, "    %llu (%lld) against %llu (%lld)\n", (unsigned long long)actual, (long long)actual,
+                (unsigned long long)expected, (long long)expected);
+    fflush(stderr);
+    _Exit(1);
+}
+
+static inline void check_equal(const char *file, int line, const char *text, uint64_t actual, uint64_t expected) {
+    if (actual != expected) check_failed(file, line, text, actual, expected, true);
+}
+
+/* The next number of a sequence that `state` (any value but 0) determines. */
+static inline uint32_t check_random(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return (uint32_t)(*state >> 32);
+}
+
+/* Keeps the compiler from knowing a value, so that it neither warns of nor folds what a test does on purpose. */
+static inline size_t check_hide(size_t value) {
+    volatile size_t hidden = value;
+    return hidden;
+}
+
+enum { CHECK_THREADS_MAX = 128 };
+
+typedef struct check_thread {
+    void (*function)(size_t index, void *argument);
+    size_t index;
+    void *argument;
+    pthread_barrier_t *start;
+    pthread_t thread;
+} check_thread_t;
+
+static inline void *check_thread_main(void *value) {
+    check_thread_t *self = (check_thread_t *)value;
+    if (self->start != NULL) (void)pthread_barrier_wait(self->start);
+    self->function(self->index, self->argument);
+    return NULL;
+}
+
+/* Runs function(0..count-1, argument) in `count` threads that start together, and joins them. */
+static inline void check_threads(size_t count, void (*function)(size_t, void *), void *argument) {
+    static check_thread_t threads[CHECK_THREADS_MAX];
+    pthread_barrier_t start;
+    CHECK(count <= CHECK_THREADS_MAX);
+    CHECK(pthread_barrier_init(&start, NULL, (unsigned)count) == 0);
+    for (size_t index = 0; index < count; index++) {
+        check_thread_t one = {function, index, argument, &start, 0};
+        threads[index] = one;
+        CHECK(pthread_create(&threads[index].thread, NULL, check_thread_main, &threads[index]) == 0);
+    }
+    for (size_t index = 0; index < count; index++) CHECK(pthread_join(threads[index].thread, NULL) == 0);
+    pthread_barrier_destroy(&start);
+}
+
+/* One thread beside the caller's: check_start(&one, function, argument) … check_join(&one). */
+static inline void check_start(check_thread_t *thread, void (*function)(size_t, void *), void *argument) {
+    thread->function = function;
+    thread->index = 0;
+    thread->argument = argument;
+    thread->start = NULL;
+    CHECK(pthread_create(&thread->thread, NULL, check_thread_main, thread) == 0);
+}
+
+static inline void check_join(check_thread_t *thread) {
+    CHECK(pthread_join(thread->thread, NULL) == 0);
+}
+
+#endif

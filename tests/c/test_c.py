@@ -1,0 +1,247 @@
+"""Builds and runs the C tests: every test_*.c and test_*.cpp below this folder, in every variant of the library.
+
+A file becomes a test by being there. It is given the library's path as its argument. What its comments may say:
+
+    variants: NAME …    only these (fault injection runs nothing else, and nothing else runs without being named there)
+    link: none          it loads the library itself
+
+A file that includes a header of csrc other than cc/… is linked with the library's objects, whose inner functions it can
+then call; any other is linked with the shared library, as a user's program is.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = ROOT / "build" / "tests-c"
+
+_specification = importlib.util.spec_from_file_location("cc_build", ROOT / "csrc" / "build.py")
+build = importlib.util.module_from_spec(_specification)
+_specification.loader.exec_module(build)
+
+WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-Werror"]
+TIME_LIMIT = 300
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to build the library and its tests, and to run them. `only` runs just the tests that name it."""
+
+    flags: tuple[str, ...]
+    libc: bool = False
+    runner: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    only: bool = False
+    needs: str | None = None
+
+
+VALGRIND = (
+    "valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,possible",
+    "--errors-for-leak-kinds=definite", "--fair-sched=yes", "--trace-children=no",
+)  # fmt: skip
+VARIANTS = {
+    "release": Variant(("-O2", "-g1")),
+    "debug": Variant(("-O0", "-g", "-DCC_DEBUG")),
+    "nostats": Variant(("-O2", "-g1", "-DCC_ALLOC_STATS=0")),
+    "fault": Variant(("-O1", "-g", "-DCC_FAULT_INJECTION"), only=True),
+    "fault-libc": Variant(
+        ("-O1", "-g", "-DCC_FAULT_INJECTION", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+        libc=True,
+        environment={"ASAN_OPTIONS": "allocator_may_return_null=1"},
+        only=True,
+    ),
+    "asan": Variant(
+        (
+            "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+            "-DCHECK_DIVISOR=4",
+        ),
+        libc=True,
+        environment={"ASAN_OPTIONS": "allocator_may_return_null=1:detect_stack_use_after_return=1"},
+    ),
+    "tsan": Variant(
+        ("-O1", "-g", "-fsanitize=thread", "-DCHECK_DIVISOR=20"),
+        libc=True,
+        environment={"TSAN_OPTIONS": "allocator_may_return_null=1:halt_on_error=1"},
+    ),
+    "valgrind": Variant(
+        ("-O1", "-g", "-DCHECK_VALGRIND", "-DCHECK_DIVISOR=50"), libc=True, runner=VALGRIND, needs="valgrind"
+    ),
+}  # fmt: skip
+
+PROGRAMS = {str(path.relative_to(HERE)): path for path in sorted([*HERE.rglob("test_*.c"), *HERE.rglob("test_*.cpp")])}
+
+
+def directive(path: Path, name: str) -> str | None:
+    found = re.search(rf"^\s*(?://|/?\*) {name}: (.*?)(?: \*/)?$", path.read_text(), re.MULTILINE)
+    return found and found[1]
+
+
+def runs(path: Path, name: str) -> bool:
+    named = directive(path, "variants")
+    return name in named.split() if named else not VARIANTS[name].only
+
+
+def need(tool: str | None) -> None:
+    if tool and not shutil.which(tool):
+        if os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1":
+            pytest.fail(f"{tool} is missing")
+        pytest.skip(f"needs {tool}")
+
+
+@functools.cache
+def library(name: str) -> concurrent.futures.Future[Path]:
+    variant = VARIANTS[name]
+    return pool.submit(build.build_libcc, BUILD / name, flags=list(variant.flags), libc_backend=variant.libc)
+
+
+def compile_program(path: Path, name: str) -> Path:
+    """The program, built anew when it, a header or the library has changed."""
+    variant, shared = VARIANTS[name], library(name).result()
+    target = BUILD / name / "programs" / path.relative_to(HERE).with_suffix("")
+    inputs = [path, shared, Path(__file__), *HERE.rglob("*.h"), *build.CSRC.rglob("*.h")]
+    if target.exists() and target.stat().st_mtime > max(file.stat().st_mtime for file in inputs):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mimalloc = ([], []) if variant.libc else build.mimalloc_flags(BUILD / name / "mimalloc")
+    if directive(path, "link") == "none":
+        link = []
+    elif re.search(r'^#include "(?!cc/)\w+/', path.read_text(), re.MULTILINE):
+        link = [*sorted((BUILD / name / "objects").glob("*.o")), *mimalloc[1], "-lm"]
+    else:
+        link = [shared, f"-Wl,-rpath,{shared.parent}"]
+    cpp = path.suffix == ".cpp"
+    compiler = shlex.split(os.environ.get("CXX", "c++")) if cpp else build.compiler()
+    backend = ["-DCC_BACKEND_LIBC=1"] if variant.libc else mimalloc[0]
+    partial = target.with_suffix(f".{os.getpid()}.tmp")
+    build.run(
+        [
+            *compiler, "-std=gnu++17" if cpp else "-std=gnu11", "-pthread", *WARNINGS, *variant.flags, *backend,
+            f"-I{build.INCLUDE}", f"-I{build.CSRC}", path, *link, "-ldl", "-lm", "-o", partial,
+        ]
+    )  # fmt: skip
+    partial.replace(target)
+    return target
+
+
+def execute(path: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    variant, program = VARIANTS[name], compile_program(path, name)
+    return subprocess.run(
+        [*variant.runner, program, *(arguments or [library(name).result()])],
+        env={**os.environ, **variant.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=TIME_LIMIT,
+    )
+
+
+# Threads that wait for programs: as many at once as there are processors, and one more for the libraries' sake.
+pool = concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 1)
+
+
+@pytest.fixture(scope="session")
+def outcomes(request):
+    """Starts all selected programs at once; the tests then only look at how each ended."""
+    wanted = [
+        (item.callspec.params["program"], item.callspec.params["variant"])
+        for item in request.session.items
+        if getattr(item, "function", None) is test_program
+    ]
+    wanted = [pair for pair in wanted if not VARIANTS[pair[1]].needs or shutil.which(VARIANTS[pair[1]].needs)]
+    for name in dict.fromkeys(name for _, name in wanted):
+        library(name)
+    started = {pair: pool.submit(execute, PROGRAMS[pair[0]], pair[1]) for pair in wanted}
+    yield started
+    for future in started.values():
+        future.cancel()
+
+
+@pytest.mark.parametrize(
+    "program, variant",
+    [(program, name) for name in VARIANTS for program, path in PROGRAMS.items() if runs(path, name)],
+)
+def test_program(program, variant, outcomes):
+    need(VARIANTS[variant].needs)
+    result = outcomes[program, variant].result()
+    assert result.returncode == 0, f"status {result.returncode}\n{result.stdout}"
+
+
+@pytest.mark.parametrize("way", ["plain", "counted", "node", "unsized", "counted node unsized"])
+@pytest.mark.parametrize(
+    "variant, complaint", [("asan", "AddressSanitizer: heap-use-after-free"), ("valgrind", "Invalid read of size 1")]
+)
+def test_use_after_free_is_reported(variant, complaint, way):
+    """The sanitizer builds see through the library: without this, their silence about the rest would mean nothing."""
+    need(VARIANTS[variant].needs)
+    result = execute(HERE / "alloc" / "canary.c", variant, way)
+    assert result.returncode != 0
+    assert complaint in result.stdout
+
+
+def symbols(path: Path, *options: str) -> set[tuple[str, str]]:
+    """Pairs of type and name, as nm tells them."""
+    listing = subprocess.run(["nm", *options, path], check=True, capture_output=True, text=True).stdout
+    return {(line.split()[-2], line.split()[-1].split("@")[0]) for line in listing.splitlines() if len(line.split()) > 1}
+
+
+@pytest.mark.parametrize("variant", ["release", "nostats", "fault", "valgrind"])
+def test_nothing_but_cc_names_is_exported(variant):
+    exported = {name for _, name in symbols(library(variant).result(), "-D", "--defined-only")}
+    assert "cc_alloc" in exported
+    assert [name for name in exported if not re.fullmatch(r"cc_[a-z]\w*", name)] == []
+
+
+def test_malloc_inside_is_the_process_own():
+    """mimalloc's archive defines malloc, free, operator new … too: none of them may have come in under its own name."""
+    inside = symbols(library("release").result())
+    assert ("U", "malloc") in inside and ("U", "free") in inside
+    names = {name for kind, name in inside if kind not in "Uw"}
+    assert "mi_malloc" in names
+    assert names & {"malloc", "free", "calloc", "realloc", "posix_memalign", "strdup", "_Znwm", "_ZdlPv"} == set()
+
+
+PUBLIC = sorted(path.relative_to(build.INCLUDE) for path in build.INCLUDE.rglob("*.h"))
+
+
+@pytest.mark.parametrize("standard", ["c11", "c17", "gnu11", "c++11", "c++14", "c++17", "c++20"])
+@pytest.mark.parametrize("options", [[], ["-DCC_ALLOC_NO_INLINE"]], ids=["inline", "no-inline"])
+def test_public_headers_compile_alone_and_together(standard, options, tmp_path):
+    cpp = "++" in standard
+    sources = [f'#include "{header}"\n' * 2 for header in PUBLIC] + ["".join(f'#include "{header}"\n' for header in PUBLIC)]
+    for number, source in enumerate(sources):
+        file = tmp_path / f"{number}.{'cpp' if cpp else 'c'}"
+        file.write_text(source + "int main(void) { return 0; }\n")
+        compiler = shlex.split(os.environ.get("CXX", "c++")) if cpp else build.compiler()
+        build.run(
+            [*compiler, f"-std={standard}", *WARNINGS, "-pedantic", *options, f"-I{build.INCLUDE}", "-fsyntax-only", file]
+        )
+
+
+def test_inlines_are_used_and_may_be_left_out(tmp_path):
+    """A call goes through the table of the library, and through the exported function with CC_ALLOC_NO_INLINE."""
+    source = tmp_path / "user.c"
+    source.write_text(
+        '#include "cc/alloc.h"\n'
+        "void *take(size_t n) { return cc_alloc(n); }\n"
+        "void *node(size_t n) { return cc_alloc_node(n); }\n"
+        "void give(void *p, size_t n) { cc_free(p, n); }\n"
+    )
+    for options, expected in [([], "cc_alloc_calls"), (["-DCC_ALLOC_NO_INLINE"], "cc_free")]:
+        build.run([*build.compiler(), "-O2", f"-I{build.INCLUDE}", *options, "-c", source, "-o", tmp_path / "user.o"])
+        needed = {name for kind, name in symbols(tmp_path / "user.o") if kind == "U"}
+        assert expected in needed
+        assert ("cc_alloc_calls" in needed) == (options == [])

@@ -1,0 +1,153 @@
+"""JSON: nothing is lost on the way out and back, and the file is what its documentation says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+import sample_reports
+
+from concurrent_collections import report as report_module
+from concurrent_collections.exporters.json_format import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    read_json,
+    report_from_dict,
+    report_to_dict,
+    write_json,
+)
+
+SCHEMA_PAGE = Path(__file__).resolve().parents[2] / "docs" / "report-schema.md"
+
+
+@pytest.mark.parametrize(
+    "make", [sample_reports.full_report, sample_reports.empty_report, sample_reports.sampled_report]
+)
+def test_round_trip_gives_an_equal_report(make, tmp_path):
+    path = tmp_path / "report.json"
+    write_json(make(), path)
+    assert read_json(path) == make()
+
+
+def test_document_names_its_schema_and_version_first():
+    document = report_to_dict(sample_reports.full_report())
+    assert list(document)[:2] == ["schema", "schema_version"]
+    assert (document["schema"], document["schema_version"]) == (SCHEMA, SCHEMA_VERSION)
+    assert SCHEMA == "concurrent_collections.memory_report" and SCHEMA_VERSION == 1
+
+
+def test_file_is_strict_json_whatever_the_report_holds(tmp_path):
+    path = tmp_path / "report.json"
+    write_json(sample_reports.hostile_report(), path)
+    text = path.read_bytes().decode("utf-8")  # strict: no lone surrogate
+
+    def refuse(name):
+        raise AssertionError(f"{name} in the file")
+
+    document = json.loads(text, parse_constant=refuse)
+    assert document["alloc_rate"] is None and document["bytes_rate"] is None
+    assert "\\udc80" in document["notes"][6]
+    assert document["environment"]["nested"]["a"][0] is None
+    back = read_json(path)
+    assert math.isnan(back.alloc_rate), "a number that was not finite reads as NaN"
+    assert [thread.thread_name for thread in back.thread_stats[:6]] == sample_reports.HOSTILE_NAMES[:6]
+
+
+def test_dates_have_a_time_zone_and_the_file_reads_line_by_line(tmp_path):
+    path = tmp_path / "report.json"
+    write_json(sample_reports.full_report(), path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert document["start_time"] == "2026-11-21T09:30:12.345678+01:00"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert sum('"thread_name"' in line for line in lines) == len(document["thread_stats"])
+
+
+def test_naive_datetime_is_taken_as_local_time():
+    report = sample_reports.empty_report()
+    report.start_time = datetime(2026, 1, 2, 3, 4, 5)
+    written = datetime.fromisoformat(report_to_dict(report)["start_time"])
+    assert written.tzinfo is not None
+    assert written.astimezone(timezone.utc) == report.start_time.astimezone(timezone.utc)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None, True])
+def test_unknown_version_is_refused(version):
+    document = report_to_dict(sample_reports.empty_report()) | {"schema_version": version}
+    with pytest.raises(ValueError, match="schema_version .* is unknown; this release reads version 1"):
+        report_from_dict(document)
+
+
+@pytest.mark.parametrize("document", [[], {}, "x", {"schema": "other", "schema_version": 1}])
+def test_other_documents_are_refused(document):
+    with pytest.raises(ValueError, match="not a memory report"):
+        report_from_dict(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"alloc_count": "7"}, "alloc_count: expected an integer, found '7'"),
+        ({"alloc_count": True}, "alloc_count: expected an integer, found True"),
+        ({"alloc_rate": "fast"}, "alloc_rate: expected a number"),
+        ({"thread_stats": {}}, "thread_stats: expected an array"),
+        ({"thread_stats": [{"thread_id": 1}]}, r"thread_stats\[0\].thread_name: missing"),
+        ({"domains": []}, "domains: expected an object"),
+        ({"fragmentation": 3}, "fragmentation: expected an object"),
+        ({"start_time": "yesterday"}, "start_time: expected an ISO 8601 date and time"),
+        ({"start_time": "2026-01-02T03:04:05"}, "start_time: expected a date and time with a time zone"),
+        ({"accuracy": {"alloc_count": "sure"}}, "accuracy.alloc_count: expected 'exact' or 'estimate' or 'unknown'"),
+        ({"notes": [7]}, r"notes\[0\]: expected a string"),
+    ],
+)
+def test_wrong_field_is_named(change, message):
+    document = report_to_dict(sample_reports.empty_report()) | change
+    with pytest.raises(ValueError, match=f"^{message}"):
+        report_from_dict(document)
+
+
+def test_wrong_pair_in_a_latency_bucket_is_named():
+    document = report_to_dict(sample_reports.full_report())
+    document["latency"]["alloc"][2] = [1, 2]
+    with pytest.raises(ValueError, match=r"^latency.alloc\[2\]: expected an array of 3"):
+        report_from_dict(document)
+
+
+def test_missing_field_is_an_error_only_without_a_default():
+    document = report_to_dict(sample_reports.full_report())
+    del document["timeline"]
+    assert report_from_dict(document).timeline == []
+    del document["free_count"]
+    with pytest.raises(ValueError, match="^free_count: missing"):
+        report_from_dict(document)
+
+
+def test_field_of_a_newer_release_is_ignored():
+    document = report_to_dict(sample_reports.full_report()) | {"field_of_tomorrow": 1}
+    assert report_from_dict(document) == sample_reports.full_report()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"schema": NaN}'])
+def test_file_that_is_no_json_is_a_value_error_with_its_path(content, tmp_path):
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="broken.json: not a JSON file"):
+        read_json(path)
+
+
+def test_missing_file_is_the_plain_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "none.json")
+
+
+def test_documentation_names_every_field():
+    page = SCHEMA_PAGE.read_text(encoding="utf-8")
+    for name in report_module.__all__:
+        kind = getattr(report_module, name)
+        section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        assert section, f"no section {name}"
+        for field in dataclasses.fields(kind):
+            assert f"| `{field.name}` |" in section, f"{name}.{field.name} is not documented"

@@ -1,0 +1,39 @@
+"""The short form of each benchmark: that it runs and prints its table. Speed is not judged here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(tmp_path, name, *arguments):
+    result = tmp_path / "result.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", name, "--quick", "--json", str(result), *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads(result.read_text())
+
+
+def test_profiler(tmp_path):
+    output, results = run(tmp_path, "profiler", "--python", sys.executable)
+    assert "leaks+stacks" in output
+    (table,) = [value for key, value in results.items() if key != "machine"]
+    assert table["tuples"]["ratio"]["off"] == 1.0
+
+
+def test_alloc(tmp_path):
+    if "t" in getattr(sys, "abiflags", ""):
+        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
+    output, results = run(tmp_path, "alloc")
+    assert "cc_alloc" in output and results
+
+
+def test_unknown_name():
+    done = subprocess.run([sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0 and "alloc" in done.stderr and "profiler" in done.stderr
