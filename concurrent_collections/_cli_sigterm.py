@@ -1,8 +1,7 @@
 """Something to do before SIGTERM kills, even while the main thread is in C code or waits for ever.
 
-A Python signal handler would run only when the main thread comes back to Python, and a program could see it. faulthandler's
-handler is C: it writes (the stack, which is ignored) to a pipe at once, a thread reads the pipe, acts, takes the handler
-away and sends the signal again. For the program SIGTERM looks untouched, and a handler that it installs takes over.
+A Python signal handler would run only when the main thread comes back to Python, and a program could see it. Ours is C: it
+writes a byte to a pipe at once, a thread reads the pipe, acts, takes the handler away and sends the signal again. For the program SIGTERM looks untouched, and a handler that it installs takes over.
 
 While the process forks there is neither handler nor thread: a child must not write to its parent's pipe, and Python
 warns of a fork in a process with several threads.
@@ -11,7 +10,6 @@ warns of a fork in a process with several threads.
 from __future__ import annotations
 
 import _thread
-import faulthandler
 import os
 import signal
 import time
@@ -40,13 +38,13 @@ class Watcher:
         ready.acquire()
         _thread.start_new_thread(self._watch, (reader, ready))
         ready.acquire()
-        faulthandler.register(signal.SIGTERM, file=writer, all_threads=False, chain=False)
+        _core.catch_sigterm(writer)
 
     def stop(self) -> None:
         """Cease to watch; the thread has ended when this returns."""
         if self._pipe is None:
             return
-        _restore_default()
+        _core.release_sigterm()
         reader, writer = self._pipe
         self._pipe = None
         os.close(writer)  # its end is what the thread reads now
@@ -61,17 +59,13 @@ class Watcher:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they wake the main thread
         self._thread = _thread.get_native_id()
         ready.release()
-        if os.read(reader, 1) and _is_default():
-            self._act()
-            _restore_default()
+        if os.read(reader, 1):
+            if _is_default():
+                self._act()
+            _core.release_sigterm()
             os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _is_default() -> bool:
-    """Whether the program has not set a handler; faulthandler's does not show."""
+    """Whether the program has not set a handler; ours does not show."""
     return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-def _restore_default() -> None:
-    if _is_default():  # otherwise the handler is the program's, and unregister() would take that away
-        faulthandler.unregister(signal.SIGTERM)

@@ -35,6 +35,18 @@ BLOCKED = {
 }
 
 
+started: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def leave_none_behind():
+    yield
+    for process in started:
+        with process:  # closes its pipes
+            process.kill()
+    started.clear()
+
+
 def start(source: str, *options: str) -> subprocess.Popen:
     """Begin to profile a program; returns when it says that it is ready."""
     write("script.py", f"import os, signal, sys, threading, time\nprint('ready', flush=True)\n{source}\n")
@@ -44,6 +56,7 @@ def start(source: str, *options: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
+    started.append(process)
     assert process.stdout.readline() == "ready\n"
     return process
 
@@ -68,6 +81,13 @@ def test_sigterm_writes_the_report_and_kills(source):
     process.terminate()
     assert finish(process) == (-signal.SIGTERM, "", "")
     assert report()["alloc_count"] > 0
+
+
+def test_sigterm_may_come_at_any_moment_of_a_thread_s_life():
+    for _ in range(10):
+        process = start("while True: threading.Thread(target=int).start()", "--quiet", "--force")
+        process.terminate()
+        assert finish(process) == (-signal.SIGTERM, "", "")
 
 
 def test_sigterm_handler_of_the_program_is_its_own():

