@@ -19,10 +19,6 @@ PyObject *cc_python_check_hooks(PyObject *module, PyObject *domains);
 /* cc_python_object_heap_text, also while the wrapper is installed. */
 PyObject *cc_python_read_object_heap(PyObject *module, PyObject *unused);
 
-/* sigterm.c: from now on SIGTERM writes a byte to the descriptor; and as it was before, True if that was still so. */
-PyObject *cc_python_catch_sigterm(PyObject *module, PyObject *descriptor);
-PyObject *cc_python_release_sigterm(PyObject *module, PyObject *unused);
-
 /* frames.c, the only file that uses CPython's private interface */
 extern const cc_profile_frame_provider_t cc_python_frame_provider;
 /* Remembers the main interpreter and where import machinery and this package live. pre: attached. -1 with an exception. */

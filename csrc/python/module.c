@@ -77,6 +77,20 @@ static PyObject *set_package_directory(PyObject *module, PyObject *argument) {
     Py_RETURN_NONE;
 }
 
+static PyObject *catch_sigterm(PyObject *module, PyObject *descriptor) {
+    (void)module;
+    int end = PyObject_AsFileDescriptor(descriptor);
+    if (end < 0) return NULL;
+    int status = cc_sigterm_catch(end);
+    if (status != CC_OK) return cc_python_raise(status);
+    Py_RETURN_NONE;
+}
+
+static PyObject *release_sigterm(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(cc_sigterm_release() == CC_OK);
+}
+
 static PyMethodDef module_methods[] = {
     {"alloc_stats", alloc_stats, METH_NOARGS, "alloc_stats()\n--\n\nThe fields of cc_alloc_snapshot_t, in order."},
     {"reset_alloc_stats", reset_alloc_stats, METH_NOARGS, "reset_alloc_stats()\n--\n\nStart counting at zero."},
@@ -88,9 +102,9 @@ static PyMethodDef module_methods[] = {
      "heap_bytes()\n--\n\n(committed, reserved) bytes of the allocator below libcc, or None."},
     {"resident_bytes", resident_bytes, METH_NOARGS,
      "resident_bytes()\n--\n\n(now, high-water mark) of the process's resident set, or None."},
-    {"catch_sigterm", cc_python_catch_sigterm, METH_O,
+    {"catch_sigterm", catch_sigterm, METH_O,
      "catch_sigterm(fd)\n--\n\nLet SIGTERM write a byte to a non-blocking pipe. signal.getsignal does not show it."},
-    {"release_sigterm", cc_python_release_sigterm, METH_NOARGS,
+    {"release_sigterm", release_sigterm, METH_NOARGS,
      "release_sigterm()\n--\n\nUndo catch_sigterm. False, and nothing done, if another handler has replaced it."},
     {"set_package_directory", set_package_directory, METH_O,
      "set_package_directory(path)\n--\n\nAllocations from code below it are the profiler's own."},

@@ -60,6 +60,15 @@ CC_API const char *cc_version(void);
  * nothing is written. */
 CC_API int cc_resident_bytes(size_t *current, size_t *peak);
 
+/* From now on SIGTERM does nothing but write one byte to `descriptor`, whatever thread takes it; system calls restart.
+ * The descriptor stays the caller's and must not block (a pipe's end with O_NONBLOCK). Again: another descriptor.
+ * CC_ERROR_ARGUMENT for a negative one. One caller at a time. */
+CC_API int cc_sigterm_catch(int descriptor);
+
+/* Puts back what handled SIGTERM before. CC_ERROR_STATE, and nothing is done, if cc_sigterm_catch is not in force or
+ * another handler has replaced it. One caller at a time. */
+CC_API int cc_sigterm_release(void);
+
 /* The CC_ABI_VERSION that the running library was built with. A caller compares it with its own. */
 CC_API int cc_abi_version(void);
 
