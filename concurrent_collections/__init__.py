@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         SizeHistogram,
         ThreadMemoryStats,
     )
+    from .smr import SMRProfiler
+    from .smr_report import SMRProfilerReport
 
 __version__: str = _core.version
 
@@ -41,19 +43,24 @@ __all__ = [
     "FragmentationMetrics",
     "MemoryProfiler",
     "MemoryProfilerReport",
+    "SMRProfiler",
+    "SMRProfilerReport",
     "SizeHistogram",
     "ThreadMemoryStats",
     "config",
 ]
 
 
+_HOME = {"MemoryProfiler": ".profiler", "SMRProfiler": ".smr", "SMRProfilerReport": ".smr_report"}
+
+
 def __getattr__(name: str) -> object:
-    """Loads the profiler when it is first used, so that importing the package costs next to nothing (PEP 562)."""
+    """Loads a profiler when it is first used, so that importing the package costs next to nothing (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    module = importlib.import_module(".profiler" if name == "MemoryProfiler" else ".report", __name__)
+    module = importlib.import_module(_HOME.get(name, ".report"), __name__)
     value = globals()[name] = getattr(module, name)
     return value
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-import platform
-import sys
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from typing import Any
 
-from . import _core, _fragmentation, config
+from . import _core, _fragmentation, _measures
 from .report import (
     Accuracy,
     AllocationRecord,
@@ -27,7 +24,6 @@ from .report import (
 
 DOMAINS = ("runtime", "raw", "mem", "object")
 _LIMITS: tuple[int, ...] = _core.bin_limits()
-_LATENCY_DECADES = 11  # 1 ns to 100 s
 _AVERAGE_SECONDS = 1.0  # time constant of the moving average
 
 
@@ -60,23 +56,6 @@ def _histogram(bins: list[float], total_bytes: float) -> SizeHistogram:
             lower = _LIMITS[index - 1] + 1 if index else 0
             buckets[f"{lower}-{_LIMITS[index]}" if index else "0"] = round(count)
     return SizeHistogram(buckets, _count(sum(bins)), _count(total_bytes))
-
-
-def _percentile(counts: list[float], total: float, fraction: float, floor: float) -> float | None:
-    """Geometric middle of the bucket in which the rank falls; at least ``floor``, below which the clock cannot see."""
-    if total <= 0:
-        return None
-    rank, seen = fraction * total, 0.0
-    for index, count in enumerate(counts):
-        seen += count
-        if count and seen >= rank:
-            return max(floor, 10 ** (_LATENCY_DECADES * (index + 0.5) / len(counts)))
-    return None
-
-
-def _distribution(counts: list[float]) -> list[tuple[float, float, int]]:
-    step = _LATENCY_DECADES / len(counts)
-    return [(10 ** (i * step), 10 ** ((i + 1) * step), round(count)) for i, count in enumerate(counts) if count]
 
 
 def _timeline(points: list[tuple[float, ...]]) -> list[TimelinePoint]:
@@ -211,15 +190,14 @@ def assemble(
     (alloc_counts, free_counts, alloc_timed, free_timed, alloc_sum, free_sum, clock, overhead, floor,
      fraction) = raw["latency"]  # fmt: skip
     if options.track_latency:
-        ratio = 10 ** (_LATENCY_DECADES / options.latency_buckets)
         latency = LatencyDistribution(
-            _distribution(alloc_counts), _distribution(free_counts), round(alloc_timed), round(free_timed),
-            alloc_sum, free_sum, fraction, math.sqrt(ratio) * (1 + 2**-8) - 1, floor, overhead, clock,
+            _measures.buckets_of(alloc_counts), _measures.buckets_of(free_counts), round(alloc_timed), round(free_timed),
+            alloc_sum, free_sum, fraction, _measures.relative_error(options.latency_buckets), floor, overhead, clock,
         )  # fmt: skip
     for kind, counts, total in (("alloc", alloc_counts, alloc_timed), ("free", free_counts, free_timed)):
-        for label, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)):
+        for label, share in _measures.PERCENTILES:
             percentiles[f"{kind}_latency_{label}"] = (
-                _percentile(counts, total, share, floor) if options.track_latency else None
+                _measures.percentile(counts, total, share, floor) if options.track_latency else None
             )
 
     free_count = _count(raw["free_count"])
@@ -274,16 +252,7 @@ def assemble(
             standard_error,
         ),
         notes=list(notes),
-        environment={
-            "python": platform.python_version(),
-            "implementation": platform.python_implementation(),
-            "free_threaded": getattr(sys, "_is_gil_enabled", lambda: True)() is False,
-            "platform": platform.platform(),
-            "pid": os.getpid(),
-            "command_line": list(getattr(sys, "argv", [])),
-            "concurrent_collections": _core.version,
-            "allocator": config.allocator,
-        },
+        environment=_measures.environment(),
     )
     resident = _core.resident_bytes()
     if resident is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import allocate_lock
 from types import ModuleType
 
 from . import _core
@@ -29,6 +30,16 @@ ENVIRONMENT_PREFIX = "CONCURRENT_COLLECTIONS_"
 
 enable_alloc_statistics: bool
 allocator: str
+smr: str
+smr_retire_threshold: int
+smr_reclaim_per_poll: int
+smr_batch_nodes: int
+smr_batch_bytes: int
+smr_epoch_frequency: int
+smr_stall_threshold: int
+smr_initial_threads: int
+smr_plain_fence: int
+smr_signal: int
 
 
 def alloc_stats() -> AllocStats:
@@ -63,6 +74,41 @@ class _Option:
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _ALLOCATORS = {"mimalloc": "mimalloc", "libc": "libc"}
+_SCHEMES = {name: name for name in ("ibr", "debra", "epoch", "none")}
+
+# Options of the domains of safe memory reclamation that are made later; defaults and ranges are libcc's.
+_SMR_OPTIONS = {
+    "retire_threshold": "with plain fences: nodes that a thread gathers before it looks for what can be freed; also what makes a poll look",
+    "reclaim_per_poll": "with plain fences: nodes freed at a time at most",
+    "batch_nodes": "with membarrier: nodes that a thread gathers before it looks for what can be freed",
+    "batch_bytes": "bytes that a thread gathers before it looks, however few nodes they are",
+    "epoch_frequency": "nodes that a thread allocates before it advances the epoch",
+    "stall_threshold": "epochs that a section may lag behind before it counts as stalled (and debra sends its signal)",
+    "initial_threads": "threads that a domain has room for at first; it grows beyond",
+    "plain_fence": "1: readers fence even where the system has membarrier",
+    "signal": "the signal of debra; 0: SIGURG",
+}
+
+
+def _integer(text: str) -> int:
+    """The number that a text is; KeyError for any other."""
+    try:
+        return int(text)
+    except ValueError:
+        raise KeyError(text) from None
+
+
+def _smr_option(name: str, default: int, least: int, most: int) -> _Option:
+    return _Option(
+        default=default,
+        accepts=f"an int, {least} to {most}",
+        parse=_integer,
+        check=lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most,
+        get=lambda: _core.smr_option(name),
+        set=lambda value: _core.set_smr_option(name, value),
+        description=_SMR_OPTIONS[name],
+    )
+
 
 _OPTIONS: dict[str, _Option] = {
     "enable_alloc_statistics": _Option(
@@ -83,7 +129,27 @@ _OPTIONS: dict[str, _Option] = {
         set=_core.alloc_select,
         description="what serves the runtime's new blocks; libc is for debugging tools",
     ),
+    "smr": _Option(
+        default="ibr",
+        accepts="'ibr', 'debra', 'epoch' or 'none'",
+        parse=lambda text: _SCHEMES[text.strip().lower()],
+        check=lambda value: isinstance(value, str) and value in _SCHEMES,
+        get=_core.smr_scheme,
+        set=_core.set_smr_scheme,
+        description="the scheme of later domains of safe memory reclamation; epoch and none are for comparison",
+    ),
+    **{f"smr_{name}": _smr_option(name, *limits) for name, *limits in _core.smr_options()},
 }
+
+_lock = allocate_lock()  # libcc's options of a domain are read, changed and written together
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = allocate_lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def options() -> dict[str, tuple[Any, str]]:
@@ -98,7 +164,8 @@ def _set(name: str, value: Any) -> None:
     option = _OPTIONS[name]
     if not option.check(value):
         raise ValueError(f"config.{name} must be {option.accepts}, not {value!r}")
-    option.set(value)
+    with _lock:
+        option.set(value)
 
 
 def _read_environment(environment: dict[str, str]) -> None:
@@ -109,12 +176,13 @@ def _read_environment(environment: dict[str, str]) -> None:
         if name not in _OPTIONS:
             valid = ", ".join(ENVIRONMENT_PREFIX + known.upper() for known in _OPTIONS)
             raise ValueError(f"environment variable {variable} is no option; valid are {valid}")
+        option = _OPTIONS[name]
         try:
-            value = _OPTIONS[name].parse(text)
+            value = option.parse(text)
         except KeyError:
-            raise ValueError(
-                f"environment variable {variable} must be {_OPTIONS[name].accepts}, not {text!r}"
-            ) from None
+            value = None
+        if value is None or not option.check(value):
+            raise ValueError(f"environment variable {variable} must be {option.accepts}, not {text!r}")
         _set(name, value)
 
 

@@ -34,6 +34,16 @@ def test_alloc(tmp_path):
     assert "cc_alloc" in output and results
 
 
+def test_smr(tmp_path):
+    if "t" in getattr(sys, "abiflags", ""):
+        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
+    output, results = run(tmp_path, "smr")
+    assert "Read section" in output
+    found = {(r["workload"], r["peer"], r["threads"]) for r in results["results"]}
+    for peer in ("ibr", "debra", "epoch"):
+        assert {(workload, peer, 4) for workload in ("section", "read", "update", "pending")} <= found
+
+
 def test_unknown_name():
     done = subprocess.run([sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode != 0 and "alloc" in done.stderr and "profiler" in done.stderr
+    assert done.returncode != 0 and all(name in done.stderr for name in ("alloc", "profiler", "smr"))

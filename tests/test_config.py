@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from profiler_tools import output_of, run_python
+import time
 
-from concurrent_collections import config
+import pytest
+from profiler_tools import Threads, output_of, run_python
+
+from concurrent_collections import _core, config
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,64 @@ def test_a_wrong_name_lists_the_valid_ones():
             act()
 
 
+SMR_OPTIONS = {name: limits for name, *limits in _core.smr_options()}
+
+
+def test_every_option_of_a_domain_is_an_option_here():
+    assert {f"smr_{name}" for name in SMR_OPTIONS} == {name for name in config.options() if name.startswith("smr_")}
+    assert {"retire_threshold", "reclaim_per_poll", "initial_threads", "stall_threshold", "batch_bytes"} <= set(SMR_OPTIONS)
+    assert (config.smr, config.smr_retire_threshold, config.smr_reclaim_per_poll, config.smr_initial_threads) == (
+        "ibr", 64, 32, 256,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMR_OPTIONS)
+def test_an_option_of_a_domain_takes_its_range_and_nothing_else(name):
+    default, least, most = SMR_OPTIONS[name]
+    option = f"smr_{name}"
+    try:
+        for value in (least, most, default):
+            setattr(config, option, value)
+            assert getattr(config, option) == value
+        for value in (least - 1, most + 1, -1, 2**64, 2**70, str(default), float(default), True, None):
+            with pytest.raises(ValueError, match=f"config.{option} must be an int, {least} to {most}, not "):
+                setattr(config, option, value)
+        assert getattr(config, option) == default
+    finally:
+        setattr(config, option, default)
+
+
+@pytest.mark.parametrize("value", ["IBR", "debra+", "", None, 1, True, ["ibr"]])
+def test_a_wrong_scheme_lists_the_valid_ones(value):
+    with pytest.raises(ValueError, match="config.smr must be 'ibr', 'debra', 'epoch' or 'none', not "):
+        config.smr = value
+
+
+def test_options_are_set_by_one_thread_at_a_time(monkeypatch):
+    """Setting one reads and writes all options of a domain: two at once would lose one."""
+    inside, seen = [], []
+
+    def slow_set(value):
+        seen.append(len(inside))
+        inside.append(value)
+        time.sleep(0.002)
+        inside.pop()
+
+    names = ["smr_batch_nodes", "smr_retire_threshold", "smr"]
+    for name in names:
+        monkeypatch.setattr(config._OPTIONS[name], "set", slow_set)
+    values = {"smr": "debra"}
+    with Threads({name: lambda name=name: [setattr(config, name, values.get(name, 5)) for _ in range(5)] for name in names}):
+        pass
+    assert seen == [0] * 15
+
+
+def test_the_environment_sets_scheme_and_thresholds():
+    code = "from concurrent_collections import config as c; print(c.smr, c.smr_batch_bytes, c.smr_retire_threshold)"
+    environment = {"CONCURRENT_COLLECTIONS_SMR": " Debra ", "CONCURRENT_COLLECTIONS_SMR_BATCH_BYTES": "65536"}
+    assert output_of(code, environment=environment) == "debra 65536 64\n"
+
+
 def test_options_are_listed():
     options = config.options()
     assert options["allocator"][0] == "mimalloc" and "default 'mimalloc'" in options["allocator"][1]
@@ -69,6 +129,9 @@ def test_the_environment_sets_the_allocator(runtime):
     [
         ("ENABLE_ALLOC_STATISTICS", "maybe", "must be True or False (in the environment 1/0"),
         ("ALLOCATOR", "tcmalloc", "must be 'mimalloc' or 'libc', not 'tcmalloc'"),
+        ("SMR", "hazard", "must be 'ibr', 'debra', 'epoch' or 'none', not 'hazard'"),
+        ("SMR_RETIRE_THRESHOLD", "many", "must be an int, 1 to 1048576, not 'many'"),
+        ("SMR_RETIRE_THRESHOLD", "0", "must be an int, 1 to 1048576, not '0'"),
         ("ALOCATOR", "libc", "is no option; valid are CONCURRENT_COLLECTIONS_ENABLE_ALLOC_STATISTICS, "),
     ],
 )

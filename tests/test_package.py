@@ -97,6 +97,7 @@ def test_the_wheel_holds_what_it_should(built):
     for wanted in (
         "concurrent_collections/py.typed", "concurrent_collections/include/cc/alloc.h",
         "concurrent_collections/include/cc/base.h", "concurrent_collections/include/cc/profile.h",
+        "concurrent_collections/include/cc/smr.h",
         "concurrent_collections/lib/libcc.so.1", "concurrent_collections/lib/pkgconfig/libcc.pc",
     ):  # fmt: skip
         assert wanted in names, wanted

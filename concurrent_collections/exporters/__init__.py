@@ -1,13 +1,15 @@
-"""Renderings of a :class:`~concurrent_collections.report.MemoryProfilerReport`: JSON, CSV, Prometheus text and HTML.
+"""Renderings of the profilers' reports, memory's and reclamation's: JSON, CSV, Prometheus text and HTML.
 
 One module for each format, each a function of a report and nothing else:
 
 ========================  =====================================================================
-``json_format``           ``report_to_dict``, ``write_json``, ``read_json``; versioned schema
-``csv_format``            ``write_csv``: one tidy table for spreadsheets and data frames
+``json_format``           ``report_to_dict``, ``write_json``, ``read_json``; versioned schema; either report
+``csv_format``            ``write_csv``: one tidy table for spreadsheets and data frames; either report
+``html``                  ``write_html``, ``render_html``: one self-contained offline page; either report
 ``prometheus``            ``prometheus_text``; ``MemoryProfilerCollector`` for live scraping
-``html``                  ``write_html``, ``render_html``: one self-contained offline page
+``smr_prometheus``        ``smr_prometheus_text``; ``SMRCollector``: the same for reclamation
 ``recommendations``       ``recommend``, ``verdict``: the rules that the page and a terminal share
+``smr_recommendations``   ``smr_recommend``, ``smr_verdict``: the same for reclamation
 ========================  =====================================================================
 
 The names are also available here, and are imported at first use. Importing this package, or any module of it,
@@ -25,16 +27,22 @@ if TYPE_CHECKING:
     from .json_format import read_json, report_to_dict, write_json
     from .prometheus import MemoryProfilerCollector, prometheus_text
     from .recommendations import Recommendation, Verdict, recommend, verdict
+    from .smr_prometheus import SMRCollector, smr_prometheus_text
+    from .smr_recommendations import smr_recommend, smr_verdict
 
 __all__ = [
     "MemoryProfilerCollector",
     "Recommendation",
+    "SMRCollector",
     "Verdict",
     "prometheus_text",
     "read_json",
     "recommend",
     "render_html",
     "report_to_dict",
+    "smr_prometheus_text",
+    "smr_recommend",
+    "smr_verdict",
     "verdict",
     "write_csv",
     "write_html",
@@ -44,12 +52,16 @@ __all__ = [
 _HOME = {
     "MemoryProfilerCollector": "prometheus",
     "Recommendation": "recommendations",
+    "SMRCollector": "smr_prometheus",
     "Verdict": "recommendations",
     "prometheus_text": "prometheus",
     "read_json": "json_format",
     "recommend": "recommendations",
     "render_html": "html",
     "report_to_dict": "json_format",
+    "smr_prometheus_text": "smr_prometheus",
+    "smr_recommend": "smr_recommendations",
+    "smr_verdict": "smr_recommendations",
     "verdict": "recommendations",
     "write_csv": "csv_format",
     "write_html": "html",

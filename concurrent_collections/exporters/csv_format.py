@@ -29,6 +29,15 @@ section             item                label                metrics
 ``environment``     key                 the value
 ==================  ==================  ===================  =============================================
 
+An SMRProfilerReport has other sections beside ``summary``, ``timeline``, ``note`` and ``environment``:
+
+==================  ==================  ===================  =============================================
+``domain``          domain id           name and scheme      fields of SMRDomainStats
+``thread``          ids, ``1:4``        name                 fields of SMRThreadStats, by domain and thread
+``delay``           domain id or empty                       samples, sum, error; all domains where empty
+``delay_bucket``    ``lower-upper`` ns                       ``lower_ns``, ``upper_ns``, ``count``
+==================  ==================  ===================  =============================================
+
 A stack stands innermost frame first, joined by `` < ``. A text cell that a spreadsheet would take for a formula gets
 a leading apostrophe.
 """
@@ -43,6 +52,7 @@ from datetime import datetime
 from typing import Any
 
 from ..report import MemoryProfilerReport
+from ..smr_report import SMRProfilerReport
 from ._files import StrPath, write_text
 from ._format import display, finite
 
@@ -86,12 +96,32 @@ _UNITS = {
     "alloc_samples": "samples",
     "free_samples": "samples",
     "samples": "samples",
+    "retired_nodes": "nodes",
+    "reclaimed_nodes": "nodes",
+    "pending_nodes": "nodes",
+    "peak_pending_nodes": "nodes",
+    "orphaned_nodes": "nodes",
+    "signals": "signals",
+    "deaf": "0 or 1",
+    "asymmetric": "0 or 1",
+    "retire_rate": "nodes/s",
+    "reclaim_rate": "nodes/s",
+    "polls": "polls",
+    "scans": "scans",
+    "barriers": "barriers",
+    "neutralizations": "neutralizations",
+    "fallbacks": "fallbacks",
+    "epoch": "epochs",
+    "epoch_lag": "epochs",
+    "stalled_threads": "threads",
+    "stalled": "0 or 1",
+    "inside": "0 or 1",
 }
 
 Row = tuple[str, str, str, str, "str | int | float", str, str]
 
 
-def write_csv(report: MemoryProfilerReport, path: StrPath) -> None:
+def write_csv(report: MemoryProfilerReport | SMRProfilerReport, path: StrPath) -> None:
     """Write the report to ``path`` as one tidy table (UTF-8, lines end with ``\\n``), as a whole or not at all.
 
     Raises OSError.
@@ -99,11 +129,12 @@ def write_csv(report: MemoryProfilerReport, path: StrPath) -> None:
     write_text(path, _lines(report))
 
 
-def _lines(report: MemoryProfilerReport) -> Iterator[str]:
+def _lines(report: MemoryProfilerReport | SMRProfilerReport) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for section, item, label, metric, value, unit, accuracy in _rows(report):
+    rows = _smr_rows(report) if isinstance(report, SMRProfilerReport) else _memory_rows(report)
+    for section, item, label, metric, value, unit, accuracy in rows:
         writer.writerow((section, _cell(item), _cell(label), metric, value, unit, accuracy))
         yield buffer.getvalue()
         buffer.seek(0)
@@ -121,7 +152,7 @@ def _unit(metric: str) -> str:
         return _UNITS[metric]
     if metric.endswith("_bytes") or metric == "bytes":
         return "bytes"
-    if "latency" in metric or metric.endswith("_ns"):
+    if "latency" in metric or metric.startswith("delay_") or metric.endswith("_ns"):
         return "ns"
     if metric.endswith("count"):
         return (
@@ -162,23 +193,17 @@ def _fields(
     """One row for each field of the data class that holds a number or None."""
     for field in dataclasses.fields(value):
         number = _number(getattr(value, field.name))
-        if number is not None and field.name not in skip and not _holds_more(value, field.name):
+        if number is not None and field.name not in skip:
             yield section, item, label, field.name, number, _unit(field.name), str((accuracy or {}).get(field.name, ""))
-
-
-def _holds_more(value: Any, name: str) -> bool:
-    """Whether the field is text, a list or an object (perhaps None here) and so no number of the summary."""
-    if not isinstance(value, MemoryProfilerReport):
-        return False
-    return name in {"size_histogram", "leaked_allocations", "latency"}
 
 
 def _stack(frames: list[str] | None) -> str:
     return " < ".join(frames or ())
 
 
-def _rows(report: MemoryProfilerReport) -> Iterator[Row]:
-    yield from _fields(report, "summary", "", "", accuracy=report.accuracy)
+def _memory_rows(report: MemoryProfilerReport) -> Iterator[Row]:
+    objects = ("size_histogram", "leaked_allocations", "latency")  # perhaps None, and then no number either
+    yield from _fields(report, "summary", "", "", skip=objects, accuracy=report.accuracy)
     sources = report.fragmentation.sources
     for _, _, _, metric, value, unit, _ in _fields(report.fragmentation, "fragmentation", "", ""):
         yield (
@@ -215,6 +240,10 @@ def _rows(report: MemoryProfilerReport) -> Iterator[Row]:
     for name, error in report.sampling.standard_error.items():
         number = _number(error)
         yield "standard_error", name, "", "standard_error", "" if number is None else number, _unit(name), ""
+    yield from _about_rows(report)
+
+
+def _about_rows(report: MemoryProfilerReport | SMRProfilerReport) -> Iterator[Row]:
     for index, note in enumerate(report.notes):
         yield "note", str(index), note, "note", "", "", ""
     for key, text in report.environment.items():
@@ -243,9 +272,32 @@ def _latency_rows(report: MemoryProfilerReport) -> Iterator[Row]:
     if report.latency is None:
         return
     yield from _fields(report.latency, "latency", "", report.latency.clock, skip=("alloc", "free", "clock"))
-    for section, buckets in (("latency_alloc", report.latency.alloc), ("latency_free", report.latency.free)):
-        for lower, upper, count in buckets:
-            item = f"{lower:g}-{upper:g}"
-            yield section, item, "", "lower_ns", lower, "ns", ""
-            yield section, item, "", "upper_ns", upper, "ns", ""
-            yield section, item, "", "count", count, "samples", ""
+    yield from _bucket_rows("latency_alloc", report.latency.alloc)
+    yield from _bucket_rows("latency_free", report.latency.free)
+
+
+def _bucket_rows(section: str, buckets: list[tuple[float, float, int]]) -> Iterator[Row]:
+    for lower, upper, count in buckets:
+        item = f"{lower:g}-{upper:g}"
+        yield section, item, "", "lower_ns", lower, "ns", ""
+        yield section, item, "", "upper_ns", upper, "ns", ""
+        yield section, item, "", "count", count, "samples", ""
+
+
+def _smr_rows(report: SMRProfilerReport) -> Iterator[Row]:
+    yield from _fields(report, "summary", "", "", skip=("delay",))
+    for domain in report.domains:
+        number = str(domain.domain_id)
+        label = f"{domain.name} ({domain.scheme})"
+        yield from _fields(domain, "domain", number, label, skip=("domain_id", "delay"))
+        for thread in domain.threads:
+            item = f"{number}:{thread.thread_id}"
+            yield from _fields(thread, "thread", item, thread.thread_name or "", skip=("thread_id", "thread_name"))
+        if domain.delay is not None:
+            yield from _fields(domain.delay, "delay", number, label)
+    for index, point in enumerate(report.timeline):
+        yield from _fields(point, "timeline", str(index), "")
+    if report.delay is not None:
+        yield from _fields(report.delay, "delay", "", "")
+        yield from _bucket_rows("delay_bucket", report.delay.buckets)
+    yield from _about_rows(report)

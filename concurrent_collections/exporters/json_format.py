@@ -14,18 +14,27 @@ import types
 import typing
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal, Union, cast
+from typing import Any, Literal, TypeVar, Union, overload
 
 from ..report import MemoryProfilerReport
+from ..smr_report import SMRProfilerReport
 from ._files import StrPath, write_text
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION", "read_json", "report_from_dict", "report_to_dict", "write_json"]
+__all__ = ["SCHEMA", "SCHEMA_VERSION", "SMR_SCHEMA", "read_json", "report_from_dict", "report_to_dict", "write_json"]
 
 SCHEMA = "concurrent_collections.memory_report"
+SMR_SCHEMA = "concurrent_collections.smr_report"
 SCHEMA_VERSION = 1
 
+_SCHEMAS: dict[type, tuple[str, str]] = {
+    MemoryProfilerReport: (SCHEMA, "a memory report"),
+    SMRProfilerReport: (SMR_SCHEMA, "an SMR report"),
+}
 
-def report_to_dict(report: MemoryProfilerReport) -> dict[str, Any]:
+Report = TypeVar("Report", MemoryProfilerReport, SMRProfilerReport)
+
+
+def report_to_dict(report: MemoryProfilerReport | SMRProfilerReport) -> dict[str, Any]:
     """The report as JSON types: ``schema`` and ``schema_version``, then one key for each field.
 
     NaN and infinities become None; a datetime becomes ISO 8601 text with a time zone (one without is taken as local
@@ -33,16 +42,20 @@ def report_to_dict(report: MemoryProfilerReport) -> dict[str, Any]:
     """
     fields = _encode(report)
     assert isinstance(fields, dict)
-    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **fields}
+    return {"schema": _SCHEMAS[type(report)][0], "schema_version": SCHEMA_VERSION, **fields}
 
 
-def write_json(report: MemoryProfilerReport, path: StrPath) -> None:
+def write_json(report: MemoryProfilerReport | SMRProfilerReport, path: StrPath) -> None:
     """Write the report to ``path`` (UTF-8), as a whole or not at all. Raises OSError."""
     write_text(path, _lines(report_to_dict(report)))
 
 
-def read_json(path: StrPath) -> MemoryProfilerReport:
-    """Read what :func:`write_json` wrote.
+@overload
+def read_json(path: StrPath) -> MemoryProfilerReport: ...
+@overload
+def read_json(path: StrPath, kind: type[Report]) -> Report: ...
+def read_json(path: StrPath, kind: type[Any] = MemoryProfilerReport) -> Any:
+    """Read what :func:`write_json` wrote of a report of type ``kind``.
 
     Raises OSError, or ValueError for a file that is no such report, has another version, or has a field of a wrong
     type.
@@ -53,19 +66,24 @@ def read_json(path: StrPath) -> MemoryProfilerReport:
         except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
             raise ValueError(f"{path}: not a JSON file: {error}") from error
     try:
-        return report_from_dict(document)
+        return report_from_dict(document, kind)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def report_from_dict(document: Any) -> MemoryProfilerReport:
+@overload
+def report_from_dict(document: Any) -> MemoryProfilerReport: ...
+@overload
+def report_from_dict(document: Any, kind: type[Report]) -> Report: ...
+def report_from_dict(document: Any, kind: type[Any] = MemoryProfilerReport) -> Any:
     """The inverse of :func:`report_to_dict`. Raises ValueError, naming the field that is wrong."""
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise ValueError(f'not a memory report: "schema" must be "{SCHEMA}"')
+    schema, name = _SCHEMAS[kind]
+    if not isinstance(document, dict) or document.get("schema") != schema:
+        raise ValueError(f'not {name}: "schema" must be "{schema}"')
     version = document.get("schema_version")
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise ValueError(f"schema_version {version!r} is unknown; this release reads version {SCHEMA_VERSION}")
-    return cast(MemoryProfilerReport, _decode(MemoryProfilerReport, document, ""))
+    return _decode(kind, document, "")
 
 
 # Encoding -------------------------------------------------------------------------------------------------------------

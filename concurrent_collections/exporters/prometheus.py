@@ -22,12 +22,13 @@ They count timed operations, of which ``cc_memory_latency_timed_ratio`` is the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..report import LatencyDistribution, MemoryProfilerReport, ThreadMemoryStats
-from ._format import display, finite
+from . import _metrics
+from ._format import finite
+from ._metrics import Collector, Families, SnapshotSource
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -37,17 +38,8 @@ __all__ = ["LATENCY_BOUNDS_NS", "MAX_THREAD_LABELS", "MemoryProfilerCollector", 
 LATENCY_BOUNDS_NS: tuple[int, ...] = tuple(digit * 10**power for power in range(1, 9) for digit in (1, 2, 5)) + (10**9,)
 """Upper bounds of the histograms: 10, 20, 50, 100 … 500 million ns and 1 s; ``+Inf`` follows."""
 
-MAX_THREAD_LABELS = 20
+MAX_THREAD_LABELS = _metrics.MAX_LABELS
 OTHER_THREADS = "(other threads)"
-_MAX_LABEL = 120
-
-
-class SnapshotSource(Protocol):
-    """What :class:`MemoryProfilerCollector` needs: a profiler, or anything else that has reports."""
-
-    def snapshot(self) -> MemoryProfilerReport:
-        """The state as it is now. RuntimeError: there is none yet."""
-        ...
 
 
 def prometheus_text(report: MemoryProfilerReport, *, openmetrics: bool = False, thread_labels: bool = False) -> str:
@@ -56,27 +48,11 @@ def prometheus_text(report: MemoryProfilerReport, *, openmetrics: bool = False, 
     No text can be both: a counter's family is ``cc_memory_alloc_total`` in the one and ``cc_memory_alloc`` in the
     other (its sample has the same name in both). Raises ModuleNotFoundError without ``prometheus_client``.
     """
-    from prometheus_client import CollectorRegistry, exposition
-    from prometheus_client.openmetrics import exposition as openmetrics_exposition
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(report, thread_labels))
-    generate: Any = openmetrics_exposition.generate_latest if openmetrics else exposition.generate_latest
-    return str(generate(registry), "utf-8")
+    names = _largest_names(report.thread_stats) if thread_labels else None
+    return _metrics.render(_families(report, names), openmetrics)
 
 
-class _Families:
-    """One report as a collector."""
-
-    def __init__(self, report: MemoryProfilerReport, thread_labels: bool) -> None:
-        self._report = report
-        self._thread_labels = thread_labels
-
-    def collect(self) -> Iterator[Metric]:
-        yield from _families(self._report, _largest_names(self._report.thread_stats) if self._thread_labels else None)
-
-
-class MemoryProfilerCollector:
+class MemoryProfilerCollector(Collector[MemoryProfilerReport]):
     """A collector for ``prometheus_client`` that takes a snapshot of ``profiler`` at every scrape.
 
     ``cc_memory_profiler_up`` is 1, or 0 while ``snapshot()`` raises RuntimeError (a profiler that has not been
@@ -85,45 +61,20 @@ class MemoryProfilerCollector:
     its series goes on.
     """
 
-    def __init__(self, profiler: SnapshotSource, *, thread_labels: bool = False) -> None:
-        self._profiler = profiler
-        self._thread_labels = thread_labels
-        self._names: list[str] = []
-        self._lock = Lock()
+    def __init__(self, profiler: SnapshotSource[MemoryProfilerReport], *, thread_labels: bool = False) -> None:
+        super().__init__(profiler, _FAMILIES, "cc_memory_profiler_up", thread_labels)
 
-    def describe(self) -> list[Metric]:
-        """The families that :meth:`collect` may give, without samples and without a snapshot."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+    def _collect(self, report: MemoryProfilerReport, names: Sequence[str] | None) -> Iterator[Metric]:
+        return _families(report, names)
 
-        makers: dict[str, Callable[[str, str], Metric]] = {
-            "counter": CounterMetricFamily,
-            "gauge": GaugeMetricFamily,
-            "histogram": HistogramMetricFamily,
-        }
-        return [makers[kind](name, help_text) for name, (kind, help_text) in _HELP.items()]
-
-    def collect(self) -> Iterator[Metric]:
-        """The families of a fresh snapshot."""
-        try:
-            report = self._profiler.snapshot()
-        except RuntimeError:
-            yield _gauge("cc_memory_profiler_up", 0)
-            return
-        yield _gauge("cc_memory_profiler_up", 1)
-        yield from _families(report, self._sticky_names(report) if self._thread_labels else None)
-
-    def _sticky_names(self, report: MemoryProfilerReport) -> list[str]:
-        with self._lock:
-            for name in _largest_names(report.thread_stats):
-                if name not in self._names and len(self._names) < MAX_THREAD_LABELS:
-                    self._names.append(name)
-            return list(self._names)
+    def _largest(self, report: MemoryProfilerReport) -> list[str]:
+        return _largest_names(report.thread_stats)
 
 
 # The families ---------------------------------------------------------------------------------------------------------
 
 # name (a counter's without _total): type and help, in the order of the text.
-_HELP: dict[str, tuple[str, str]] = {
+_HELP = {
     "cc_memory_profiler_up": ("gauge", "Whether the memory profiler could be read (1) or has not been started (0)."),
     "cc_memory_alloc": ("counter", "Allocations since the profile began."),
     "cc_memory_free": ("counter", "Frees since the profile began, of blocks that were allocated in it."),
@@ -182,139 +133,73 @@ _HELP: dict[str, tuple[str, str]] = {
 }
 
 
+_FAMILIES = Families(_HELP)
+
+
 def _families(report: MemoryProfilerReport, thread_names: Sequence[str] | None) -> Iterator[Metric]:
     """Every family that the report has a value for."""
+    number = _FAMILIES.number
     fragmentation, sampling = report.fragmentation, report.sampling
-    yield from _counter("cc_memory_alloc", report.alloc_count)
-    yield from _counter("cc_memory_free", report.free_count)
-    yield from _counter("cc_memory_alloc_bytes", report.alloc_bytes)
-    yield from _counter("cc_memory_free_bytes", report.free_bytes)
-    yield from _counter("cc_memory_alloc_failures", report.failed_alloc_count)
-    yield from _optional("cc_memory_current_bytes", report.current_allocated)
-    yield from _optional("cc_memory_peak_bytes", report.peak_allocated)
+    yield from number("cc_memory_alloc", report.alloc_count)
+    yield from number("cc_memory_free", report.free_count)
+    yield from number("cc_memory_alloc_bytes", report.alloc_bytes)
+    yield from number("cc_memory_free_bytes", report.free_bytes)
+    yield from number("cc_memory_alloc_failures", report.failed_alloc_count)
+    yield from number("cc_memory_current_bytes", report.current_allocated)
+    yield from number("cc_memory_peak_bytes", report.peak_allocated)
     if report.domains:
-        domains = sorted((_label(name), stats) for name, stats in report.domains.items())
-        yield _labelled(
+        domains = sorted((_metrics.label(name), stats) for name, stats in report.domains.items())
+        yield _FAMILIES.labelled(
             "cc_memory_domain_current_bytes", "domain", ((name, stats.current_allocated) for name, stats in domains)
         )
-        yield _labelled(
+        yield _FAMILIES.labelled(
             "cc_memory_domain_alloc_bytes", "domain", ((name, stats.alloc_bytes) for name, stats in domains)
         )
-    yield from _optional("cc_memory_leaked_bytes", report.leaked_bytes)
-    yield from _optional("cc_memory_leaked_blocks", report.leaked_count)
-    yield from _optional("cc_memory_interpreter_held_bytes", report.interpreter_held_bytes)
-    yield from _optional("cc_memory_resident_bytes", report.resident_bytes)
-    yield from _optional("cc_memory_committed_bytes", fragmentation.committed_bytes)
+    yield from number("cc_memory_leaked_bytes", report.leaked_bytes)
+    yield from number("cc_memory_leaked_blocks", report.leaked_count)
+    yield from number("cc_memory_interpreter_held_bytes", report.interpreter_held_bytes)
+    yield from number("cc_memory_resident_bytes", report.resident_bytes)
+    yield from number("cc_memory_committed_bytes", fragmentation.committed_bytes)
     if report.latency is not None:
         yield from _histograms(report.latency)
-        yield from _optional("cc_memory_latency_timed_ratio", report.latency.timed_fraction)
-    yield from _counter("cc_memory_cross_thread_free", report.cross_thread_free_count)
+        yield from number("cc_memory_latency_timed_ratio", report.latency.timed_fraction)
+    yield from number("cc_memory_cross_thread_free", report.cross_thread_free_count)
     percentage = finite(report.cross_thread_free_pct)
-    yield from _optional("cc_memory_cross_thread_free_ratio", None if percentage is None else percentage / 100)
-    yield from _optional("cc_memory_fragmentation_internal", fragmentation.internal_fragmentation)
-    yield from _optional("cc_memory_fragmentation_external", fragmentation.external_fragmentation)
+    yield from number("cc_memory_cross_thread_free_ratio", None if percentage is None else percentage / 100)
+    yield from number("cc_memory_fragmentation_internal", fragmentation.internal_fragmentation)
+    yield from number("cc_memory_fragmentation_external", fragmentation.external_fragmentation)
     if report.thread_stats:
-        yield _gauge("cc_memory_threads", sum(thread.alive for thread in report.thread_stats))
+        yield from number("cc_memory_threads", sum(thread.alive for thread in report.thread_stats))
         if thread_names is not None:
             yield from _thread_families(report.thread_stats, thread_names)
-    yield from _counter("cc_memory_dropped_records", report.dropped_records)
-    yield from _optional("cc_memory_sampling_ratio", None if sampling.mode == "bytes" else sampling.rate)
-    yield from _optional("cc_memory_sampling_interval_bytes", sampling.interval if sampling.mode == "bytes" else None)
-    yield _gauge("cc_memory_profile_start_time_seconds", report.start_time.timestamp())
-    yield from _optional("cc_memory_profile_duration_seconds", report.duration_seconds)
-
-
-def _counter(name: str, value: float | None) -> Iterator[Metric]:
-    from prometheus_client.core import CounterMetricFamily
-
-    if finite(value) is not None:
-        yield CounterMetricFamily(name, _HELP[name][1], value=value)
-
-
-def _gauge(name: str, value: float) -> Metric:
-    from prometheus_client.core import GaugeMetricFamily
-
-    family: Metric = GaugeMetricFamily(name, _HELP[name][1], value=value)
-    return family
-
-
-def _optional(name: str, value: float | None) -> Iterator[Metric]:
-    if value is not None and finite(value) is not None:
-        yield _gauge(name, value)
-
-
-def _labelled(name: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
-    """One family with a sample for each ``(label value, number)``; numbers of the same label value add up."""
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-    totals: dict[str, float] = {}
-    for key, value in values:
-        totals[key] = totals.get(key, 0) + value
-    kind: Any = CounterMetricFamily if _HELP[name][0] == "counter" else GaugeMetricFamily
-    family: Metric = kind(name, _HELP[name][1], labels=[label])
-    for key, total in totals.items():
-        family.add_metric([key], total)  # type: ignore[attr-defined]
-    return family
+    yield from number("cc_memory_dropped_records", report.dropped_records)
+    yield from number("cc_memory_sampling_ratio", None if sampling.mode == "bytes" else sampling.rate)
+    yield from number("cc_memory_sampling_interval_bytes", sampling.interval if sampling.mode == "bytes" else None)
+    yield from number("cc_memory_profile_start_time_seconds", report.start_time.timestamp())
+    yield from number("cc_memory_profile_duration_seconds", report.duration_seconds)
 
 
 def _histograms(latency: LatencyDistribution) -> Iterator[Metric]:
-    from prometheus_client import utils
-    from prometheus_client.core import HistogramMetricFamily
-
-    go_string: Callable[[float], str] = utils.floatToGoString
     for unit, divisor in (("latency", 1.0), ("duration_seconds", 1e9)):
         for what, buckets, samples, total_ns in (
             ("alloc", latency.alloc, latency.alloc_samples, latency.alloc_sum_ns),
             ("free", latency.free, latency.free_samples, latency.free_sum_ns),
         ):
-            counts = _cumulative(buckets, samples)
-            bounds = [*(go_string(bound / divisor) for bound in LATENCY_BOUNDS_NS), "+Inf"]
             name = f"cc_memory_{what}_{unit}"
-            total = finite(total_ns) or 0.0
-            yield HistogramMetricFamily(
-                name, _HELP[name][1], buckets=list(zip(bounds, counts, strict=True)), sum_value=total / divisor
-            )
-
-
-def _cumulative(buckets: Sequence[tuple[float, float, int]], samples: int) -> list[int]:
-    """How many samples lie at or below each of ``LATENCY_BOUNDS_NS``, and in all.
-
-    A bucket counts where its geometric middle lies: always below the same bounds, so that no count ever falls from one
-    scrape to the next, and wrong by no more than the distribution's own error.
-    """
-    counts = [0] * (len(LATENCY_BOUNDS_NS) + 1)
-    for lower, upper, count in buckets:
-        middle = (max(lower, 0.0) * upper) ** 0.5
-        place = next(
-            (index for index, bound in enumerate(LATENCY_BOUNDS_NS) if middle <= bound), len(LATENCY_BOUNDS_NS)
-        )
-        counts[place] += count
-    for index in range(1, len(counts)):
-        counts[index] += counts[index - 1]
-    counts[-1] = max(counts[-1], samples)
-    return counts
-
-
-def _label(name: str | None) -> str:
-    return display(name, _MAX_LABEL) if name else "(unnamed)"
+            yield _FAMILIES.histogram(name, LATENCY_BOUNDS_NS, divisor, buckets, samples, total_ns)
 
 
 def _largest_names(threads: Sequence[ThreadMemoryStats]) -> list[str]:
-    totals: dict[str, int] = {}
-    for thread in threads:
-        name = _label(thread.thread_name)
-        totals[name] = totals.get(name, 0) + thread.alloc_bytes
-    return sorted(totals, key=lambda name: (-totals[name], name))[:MAX_THREAD_LABELS]
+    return _metrics.largest((thread.thread_name, thread.alloc_bytes) for thread in threads)
 
 
 def _thread_families(threads: Sequence[ThreadMemoryStats], names: Sequence[str]) -> Iterator[Metric]:
-    def labelled(name: str, field: str) -> Metric:
-        pairs = ((_label(thread.thread_name), getattr(thread, field)) for thread in threads)
-        return _labelled(
-            name, "thread", ((label if label in names else OTHER_THREADS, value) for label, value in pairs)
-        )
-
-    yield labelled("cc_memory_thread_alloc", "alloc_count")
-    yield labelled("cc_memory_thread_free", "free_count")
-    yield labelled("cc_memory_thread_alloc_bytes", "alloc_bytes")
-    yield labelled("cc_memory_thread_free_bytes", "free_bytes")
+    labels = [_metrics.fold(thread.thread_name, names, OTHER_THREADS) for thread in threads]
+    for name, field in (
+        ("cc_memory_thread_alloc", "alloc_count"),
+        ("cc_memory_thread_free", "free_count"),
+        ("cc_memory_thread_alloc_bytes", "alloc_bytes"),
+        ("cc_memory_thread_free_bytes", "free_bytes"),
+    ):
+        values = (getattr(thread, field) for thread in threads)
+        yield _FAMILIES.labelled(name, "thread", zip(labels, values, strict=True))

@@ -7,7 +7,7 @@ the rules and are judgements: a rule that fires names its figures, so that a rea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +15,7 @@ from ..report import MemoryProfilerReport
 from ._format import display, finite, format_bytes, format_count, format_ns, format_percent, format_rate, format_seconds
 from .sites import blame, leak_lines, short_location
 
-__all__ = ["NEGLIGIBLE_LEAK", "RULES", "Recommendation", "Verdict", "recommend", "verdict"]
+__all__ = ["NEGLIGIBLE_LEAK", "RULES", "Recommendation", "Verdict", "plural", "ranked", "recommend", "verdict"]
 
 Severity = Literal["serious", "warning", "info"]
 _ORDER: dict[str, int] = {"serious": 0, "warning": 1, "info": 2}
@@ -59,24 +59,30 @@ def verdict(report: MemoryProfilerReport) -> Verdict:
         rest = "no leak found" if leaked <= 0 else f"no leak to speak of ({format_bytes(leaked)} still allocated)"
     else:
         level = _leak_severity(report)
-        blocks = f" in {_plural(report.leaked_count, 'block')}" if report.leaked_count else ""
+        blocks = f" in {plural(report.leaked_count, 'block')}" if report.leaked_count else ""
         rest = f"{format_bytes(leaked)} leaked{blocks}{_where(report, leaked)}"
     sentence = f"{peak}; {rest}"
     if report.sampling.mode != "exact":
-        sentence += f"; figures are estimates from {_plural(report.sampling.samples, 'sample')}"
+        sentence += f"; figures are estimates from {plural(report.sampling.samples, 'sample')}"
     if report.dropped_records:
         level = "warning" if level == "good" else level
-        sentence += f"; {_plural(report.dropped_records, 'event')} could not be recorded"
+        sentence += f"; {plural(report.dropped_records, 'event')} could not be recorded"
     return Verdict(level, sentence + ".")
 
 
 def recommend(report: MemoryProfilerReport) -> list[Recommendation]:
     """What the rules find, the most serious first. Empty: nothing stands out."""
-    found = [recommendation for rule in RULES if (recommendation := rule(report)) is not None]
-    return sorted(found, key=lambda recommendation: _ORDER[recommendation.severity])
+    return ranked(rule(report) for rule in RULES)
 
 
-def _plural(count: int | None, noun: str) -> str:
+def ranked(found: Iterable[Recommendation | None]) -> list[Recommendation]:
+    """What rules found, the most serious first."""
+    present = [recommendation for recommendation in found if recommendation is not None]
+    return sorted(present, key=lambda recommendation: _ORDER[recommendation.severity])
+
+
+def plural(count: int | None, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
     return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
 
 
@@ -121,7 +127,7 @@ def leak(report: MemoryProfilerReport) -> Recommendation | None:
     top = blame(sites[0].stack_trace)
     place = display(short_location(top), 60)
     share = min(1.0, sites[0].bytes / leaked)
-    evidence.append(("largest site", f"{place}, {format_bytes(sites[0].bytes)} in {_plural(sites[0].count, 'block')}"))
+    evidence.append(("largest site", f"{place}, {format_bytes(sites[0].bytes)} in {plural(sites[0].count, 'block')}"))
     if share >= 0.5:
         title = f"{place} holds {format_percent(share)} of what was never freed"
         advice = (
@@ -221,7 +227,7 @@ def cross_thread(report: MemoryProfilerReport) -> Recommendation | None:
         flow = max(report.cross_thread_flows, key=lambda flow: flow.count)
         source = display(flow.alloc_thread_name or f"thread {flow.alloc_thread_id}", 40)
         target = display(flow.free_thread_name or f"thread {flow.free_thread_id}", 40)
-        evidence.append(("largest flow", f"{source} to {target}, {_plural(flow.count, 'block')}"))
+        evidence.append(("largest flow", f"{source} to {target}, {plural(flow.count, 'block')}"))
     return Recommendation(
         "cross_thread",
         "warning" if percentage >= 40 else "info",
@@ -300,7 +306,7 @@ def failed_allocations(report: MemoryProfilerReport) -> Recommendation | None:
     return Recommendation(
         "failed_allocations",
         "warning",
-        f"{_plural(report.failed_alloc_count, 'allocation')} failed",
+        f"{plural(report.failed_alloc_count, 'allocation')} failed",
         "The process was at a memory limit, or asked for an impossible size. Check the limits (ulimit -v, cgroup) and the sizes that are asked for.",
         [("failed", format_count(report.failed_alloc_count))],
     )

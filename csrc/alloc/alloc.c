@@ -2,6 +2,7 @@
  * else), counted (statistics alone are on), and watched (everything else). cc_alloc_calls holds the set in force. */
 #include <string.h>
 
+#include "../base/blocking.h"
 #include "alloc_internal.h"
 #include "backend.h"
 #if !defined(CC_BACKEND_LIBC)
@@ -135,6 +136,7 @@ static void *count_failure(unsigned mode) {
 /* Whatever is not the fast path. `size` is what the caller asked for and is counted, `bytes` >= size what is taken;
  * alignment 1: none asked for. */
 static __attribute__((noinline)) void *allocate(size_t size, size_t bytes, size_t alignment, bool zero) {
+    cc__may_block("an allocation");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe: the observer is installed */
     if (size == 0 || bytes < size || bytes > PTRDIFF_MAX || alignment == 0 || (alignment & (alignment - 1)) != 0)
         return count_failure(mode);
@@ -163,6 +165,7 @@ void *cc_alloc_aligned(size_t size, size_t alignment) {
 
 static __attribute__((noinline)) void release(void *pointer, size_t size, bool sized) {
     if (pointer == NULL) return;
+    cc__may_block("a free");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe */
     if (!sized) size = cc_usable_size(pointer);
 #if defined(CC_DEBUG)
@@ -186,6 +189,7 @@ void *cc_realloc(void *pointer, size_t old_size, size_t new_size) {
         cc_free(pointer, old_size);
         return NULL;
     }
+    cc__may_block("an allocation");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe */
     if (new_size > PTRDIFF_MAX) return count_failure(mode);
     const cc__alloc_observer_t *watcher = observed(mode);

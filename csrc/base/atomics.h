@@ -10,6 +10,7 @@
 #define cc__load_acquire(object) atomic_load_explicit((object), memory_order_acquire)
 #define cc__store_relaxed(object, value) atomic_store_explicit((object), (value), memory_order_relaxed)
 #define cc__store_release(object, value) atomic_store_explicit((object), (value), memory_order_release)
+#define cc__add_acq_rel(object, value) atomic_fetch_add_explicit((object), (value), memory_order_acq_rel)
 #define cc__add_relaxed(object, value) atomic_fetch_add_explicit((object), (value), memory_order_relaxed)
 #define cc__or_relaxed(object, value) atomic_fetch_or_explicit((object), (value), memory_order_relaxed)
 #define cc__and_relaxed(object, value) atomic_fetch_and_explicit((object), (value), memory_order_relaxed)
@@ -18,6 +19,17 @@
     atomic_compare_exchange_weak_explicit((object), (expected), (value), memory_order_relaxed, memory_order_relaxed)
 #define cc__swap_if_acq_rel(object, expected, value) \
     atomic_compare_exchange_strong_explicit((object), (expected), (value), memory_order_acq_rel, memory_order_acquire)
+
+/* Orders stores before it against loads after it (store buffering needs one on both sides). The thread sanitizer knows no fences; a
+ * sequentially consistent operation does for it. */
+static inline void cc__fence_seq_cst(void) {
+#if defined(__SANITIZE_THREAD__)
+    static _Atomic(int) anything;
+    (void)atomic_fetch_add_explicit(&anything, 0, memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
 
 /* A counter that only one thread writes: a plain add in two relaxed halves, several times cheaper than a locked add. */
 #define cc__own_add_halves(object, value, order) \

@@ -1,8 +1,13 @@
-/* base/base.c: version and error texts; the fault seam of test builds. */
+/* base/base.c: version and error texts; the seams of test and debug builds. */
 #include "cc/base.h"
 
 #include "atomics.h"
+#include "blocking.h"
 #include "fault.h"
+
+#if defined(CC_DEBUG)
+void (*_Atomic cc__blocking_check)(const char *what);
+#endif
 
 #define TEXT_(number) #number
 #define TEXT(number) TEXT_(number)

@@ -34,6 +34,18 @@ void cc__mutex_lock(cc__mutex_t *mutex);
 bool cc__mutex_try_lock(cc__mutex_t *mutex);
 void cc__mutex_unlock(cc__mutex_t *mutex);
 
+/* Lets another thread run; lets `ns` nanoseconds pass. */
+void cc__os_yield(void);
+void cc__os_sleep(uint64_t ns);
+
+/* Whether cc__os_barrier does anything: the system has membarrier(2), and the process is registered for it (the first call does
+ * that: up to 10 ms in a process with threads). */
+bool cc__os_barrier_available(void);
+
+/* Each running thread of the process executes a full memory barrier between the begin and the end of this call (one that does
+ * not run had one when it stopped). pre: cc__os_barrier_available(). About 15 us while other threads run. */
+void cc__os_barrier(void);
+
 /* Calls `function(value)` when a thread that called cc__os_at_thread_exit ends. One function for the process; calling
  * again from such a function makes it run once more, a few times at most. CC_ERROR_MEMORY when the system has no key. */
 int cc__os_at_thread_exit(void (*function)(void *), void *value);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,11 +18,10 @@
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
-#else
-#include <sched.h>
 #endif
 
 #include "atomics.h"
+#include "blocking.h"
 #include "fault.h"
 
 #if !defined(MAP_NORESERVE)
@@ -125,6 +125,7 @@ bool cc__mutex_try_lock(cc__mutex_t *mutex) {
 }
 
 void cc__mutex_lock(cc__mutex_t *mutex) {
+    cc__may_block("a lock");
     if (CC_LIKELY(cc__mutex_try_lock(mutex))) return;
     /* acquire pairs with the release in cc__mutex_unlock */
     while (atomic_exchange_explicit(&mutex->state, 2u, memory_order_acquire) != 0) wait_while_contended(mutex);
@@ -138,6 +139,47 @@ void cc__mutex_unlock(cc__mutex_t *mutex) {
 #endif
     }
 }
+
+void cc__os_yield(void) {
+    (void)sched_yield();
+}
+
+void cc__os_sleep(uint64_t ns) {
+    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    (void)nanosleep(&time, NULL);
+}
+
+#if defined(__linux__) && defined(SYS_membarrier) && !defined(__SANITIZE_THREAD__)
+/* The numbers of linux/membarrier.h, which old systems lack. */
+enum { QUERY = 0, EXPEDITED = 1 << 3, REGISTER_EXPEDITED = 1 << 4 };
+
+static pthread_once_t barrier_once = PTHREAD_ONCE_INIT;
+static bool barrier_available;
+
+static void register_for_barriers(void) {
+    long commands = syscall(SYS_membarrier, QUERY, 0, 0);
+    barrier_available =
+        commands > 0 && (commands & EXPEDITED) != 0 && syscall(SYS_membarrier, REGISTER_EXPEDITED, 0, 0) == 0;
+}
+
+bool cc__os_barrier_available(void) {
+    pthread_once(&barrier_once, register_for_barriers);
+    return barrier_available;
+}
+
+void cc__os_barrier(void) {
+    /* A forked child may have to register again. */
+    while (syscall(SYS_membarrier, EXPEDITED, 0, 0) != 0) (void)syscall(SYS_membarrier, REGISTER_EXPEDITED, 0, 0);
+}
+#else
+/* The thread sanitizer does not know it. */
+bool cc__os_barrier_available(void) {
+    return false;
+}
+
+void cc__os_barrier(void) {
+}
+#endif
 
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;

@@ -12,6 +12,9 @@
 extern PyMethodDef cc_python_profile_methods[];
 extern PyType_Spec cc_python_profile_spec;
 
+/* smr.c: defaults and statistics of safe memory reclamation. */
+extern PyMethodDef cc_python_smr_methods[];
+
 /* hooks.c */
 PyObject *cc_python_install_hooks(PyObject *module, PyObject *domains);
 PyObject *cc_python_remove_hooks(PyObject *module, PyObject *domains);

@@ -192,6 +192,16 @@ def test_use_after_free_is_reported(variant, complaint, way):
     assert complaint in result.stdout
 
 
+@pytest.mark.parametrize("scheme", ["ibr", "debra", "epoch", "none"])
+@pytest.mark.parametrize("variant", ["release", "asan", "tsan", "valgrind"])
+def test_freeing_at_retire_is_reported(variant, scheme):
+    """The stress of the reclamation schemes fails when nodes are freed where they should be retired."""
+    need(VARIANTS[variant].needs)
+    result = execute(HERE / "smr" / "canary.c", variant, scheme)
+    assert result.returncode != 0, result.stdout
+    assert re.search(r"heap-use-after-free|ThreadSanitizer: |Invalid read|does not hold: .*LIVING", result.stdout)
+
+
 def symbols(path: Path, *options: str) -> set[tuple[str, str]]:
     """Pairs of type and name, as nm tells them."""
     listing = subprocess.run(["nm", *options, path], check=True, capture_output=True, text=True).stdout

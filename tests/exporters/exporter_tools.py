@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import NoReturn
 
@@ -23,3 +24,16 @@ def tool(*names: str, package: str) -> str:
         if path is not None:
             return path
     missing(f"{names[0]} (Debian package {package})")
+
+
+def own_part(page):
+    """The page without plotly.js."""
+    return re.sub(r"<script>/\*\*?\s.*?</script>", "", page, flags=re.DOTALL)
+
+
+def shown_text(page):
+    return re.sub(
+        r"\s+",
+        " ",
+        re.sub(r"<[^>]+>", " ", own_part(page).partition("<main>")[2].partition('<script type="application/json"')[0]),
+    )

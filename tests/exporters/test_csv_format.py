@@ -7,6 +7,7 @@ import io
 
 import pytest
 import sample_reports
+import sample_smr_reports
 
 from concurrent_collections.exporters.csv_format import COLUMNS, write_csv
 
@@ -93,3 +94,34 @@ def test_hostile_names_stay_in_their_cells(tmp_path):
     names = [row["label"] for row in rows if row["section"] == "thread" and row["metric"] == "alloc_count"]
     assert names[3] == "line\\nfeed\\ttab\\rreturn\\x00nul\\x1b[31m"
     assert names[4].startswith("'=HYPERLINK") and names[5] == "'@alloc"
+
+
+# Reports of reclamation -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["stalled", "healthy", "empty", "hostile"])
+def test_reclamation_value_is_a_number_or_empty_in_every_row(name, tmp_path):
+    for row in table(getattr(sample_smr_reports, f"{name}_report")(), tmp_path):
+        if row["value"]:
+            float(row["value"])
+            assert "inf" not in row["value"] and "nan" not in row["value"]
+
+
+def test_each_part_of_a_reclamation_report_has_its_rows(tmp_path):
+    report = sample_smr_reports.stalled_report()
+    rows = table(report, tmp_path)
+
+    def of(section, metric):
+        return {row["item"]: row for row in rows if (row["section"], row["metric"]) == (section, metric)}
+
+    assert of("summary", "pending_bytes")[""]["value"] == str(report.pending_bytes)
+    assert of("summary", "pending_nodes")[""]["unit"] == "nodes" and of("summary", "delay_p99")[""]["unit"] == "ns"
+    assert [(item, row["label"]) for item, row in of("domain", "retired_nodes").items()] == [
+        ("7", "import job (ibr)"), ("1", "sessions (epoch)"), ("2", "routes (ibr)"),
+    ]  # fmt: skip
+    stalled = {item: row["label"] for item, row in of("thread", "stalled").items() if row["value"] == "1"}
+    assert stalled == {"1:5": "worker-3"}
+    assert len(of("timeline", "pending_bytes")) == len(report.timeline)
+    assert [int(row["value"]) for row in of("delay_bucket", "count").values()] == [c for _, _, c in report.delay.buckets]
+    assert of("delay", "samples").keys() == {"1", ""}
+    assert all(row["unit"] for row in rows if row["section"] == "summary"), "every number of the summary has a unit"

@@ -7,9 +7,11 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sample_reports
+import sample_smr_reports
 
 from concurrent_collections import exporters
 from concurrent_collections.exporters._files import write_text
@@ -111,8 +113,18 @@ def test_every_writer_takes_every_report(write, name, tmp_path):
     assert os.listdir(tmp_path) == ["report"]
 
 
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("name", ["stalled", "healthy", "empty", "hostile"])
+def test_every_writer_takes_every_reclamation_report(write, name, tmp_path):
+    path = tmp_path / "report"
+    write(getattr(sample_smr_reports, f"{name}_report")(), path)
+    assert path.stat().st_size > 500
+    assert os.listdir(tmp_path) == ["report"]
+
+
 def test_importing_every_exporter_imports_nothing_third_party():
-    modules = ["csv_format", "html", "json_format", "prometheus", "recommendations", "figures", "sites", "theme"]
+    modules = [path.stem for path in Path(exporters.__file__).parent.glob("*.py")] + ["figures"]
+    assert {"csv_format", "html", "json_format", "prometheus", "smr_prometheus"} <= set(modules)
     imports = "; ".join(f"import concurrent_collections.exporters.{name}" for name in modules)
     code = f"{imports}; import sys; print(*[name for name in ('plotly', 'prometheus_client', 'numpy') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,10 +7,11 @@ import re
 
 import pytest
 import sample_reports
-from exporter_tools import missing, tool
+from exporter_tools import own_part, shown_text
 
+from concurrent_collections.exporters._page import script_json
 from concurrent_collections.exporters.figures import VIEWS, Figure
-from concurrent_collections.exporters.html import MAX_LEAK_ROWS, _script_json, render_html, write_html
+from concurrent_collections.exporters.html import MAX_LEAK_ROWS, render_html, write_html
 from concurrent_collections.report import AllocationSite, CrossThreadFlow, ThreadMemoryStats, TimelinePoint
 
 REPORTS = ["full", "empty", "sampled", "hostile"]
@@ -21,34 +22,12 @@ def make(name):
 
 
 @pytest.fixture(scope="module")
-def plotly():
-    try:
-        import plotly
-    except ModuleNotFoundError:
-        missing("plotly")
-    return plotly
-
-
-@pytest.fixture(scope="module")
 def pages(plotly, tmp_path_factory):
     """The paths of the rendered reports, by name."""
     folder = tmp_path_factory.mktemp("pages")
     for name in REPORTS:
         write_html(make(name), folder / f"{name}.html")
     return {name: folder / f"{name}.html" for name in REPORTS}
-
-
-def own_part(page):
-    """The page without plotly.js."""
-    return re.sub(r"<script>/\*\*?\s.*?</script>", "", page, flags=re.DOTALL)
-
-
-def shown_text(page):
-    return re.sub(
-        r"\s+",
-        " ",
-        re.sub(r"<[^>]+>", " ", own_part(page).partition("<main>")[2].partition('<script type="application/json"')[0]),
-    )
 
 
 # The file -------------------------------------------------------------------------------------------------------------
@@ -75,7 +54,7 @@ def test_hostile_text_cannot_end_an_element(name, pages):
 
 
 def test_json_in_a_script_element_cannot_end_it():
-    text = _script_json({"a": "</script><!-- &amp; \udc80", "b": [float("nan"), float("inf"), 0.5]})
+    text = script_json({"a": "</script><!-- &amp; \udc80", "b": [float("nan"), float("inf"), 0.5]})
     assert not set("<>&") & set(text) and text.isascii()
     assert json.loads(text) == {"a": "</script><!-- &amp; \udc80", "b": [None, None, 0.5]}
 
@@ -269,47 +248,6 @@ def test_gauge_shows_only_what_is_known():
 
 
 # In a browser ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        missing("playwright")
-    chromium = tool("chromium", "chromium-browser", "google-chrome", package="chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser, pages):
-    """A function that opens a report offline; what the page said, asked for and popped up is checked at the end."""
-    events: list[str] = []
-    contexts = []
-
-    def open_page(name, scheme="light"):
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        address = pages[name].as_uri()
-        page.on("console", lambda message: events.append(f"console {message.type}: {message.text}"))
-        page.on("pageerror", lambda error: events.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (events.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: events.append(f"request: {request.url}") if request.url != address else None)
-        page.goto(address)
-        page.wait_for_selector("html[data-ready=true]", state="attached")
-        page.events = events
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [
-        event for event in events if not event.startswith("request: data:") and not event.startswith("request: blob:")
-    ] == []
 
 
 def wait_until(page, expression):

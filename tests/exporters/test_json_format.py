@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 import sample_reports
+import sample_smr_reports
 
 from concurrent_collections import report as report_module
+from concurrent_collections import smr_report as smr_report_module
 from concurrent_collections.exporters.json_format import (
     SCHEMA,
     SCHEMA_VERSION,
+    SMR_SCHEMA,
     read_json,
     report_from_dict,
     report_to_dict,
     write_json,
 )
+from concurrent_collections.report import MemoryProfilerReport
+from concurrent_collections.smr_report import SMRProfilerReport
 
 SCHEMA_PAGE = Path(__file__).resolve().parents[2] / "docs" / "report-schema.md"
 
@@ -143,11 +148,28 @@ def test_missing_file_is_the_plain_error(tmp_path):
         read_json(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize("name", ["stalled", "healthy", "empty"])
+def test_reclamation_round_trip_gives_an_equal_report(name, tmp_path):
+    make = getattr(sample_smr_reports, f"{name}_report")
+    path = tmp_path / "report.json"
+    write_json(make(), path)
+    assert read_json(path, SMRProfilerReport) == make()
+    assert report_to_dict(make())["schema"] == SMR_SCHEMA == "concurrent_collections.smr_report"
+
+
+def test_a_report_of_one_kind_is_not_read_as_the_other():
+    memory, smr = report_to_dict(sample_reports.empty_report()), report_to_dict(sample_smr_reports.empty_report())
+    with pytest.raises(ValueError, match='not an SMR report: "schema" must be "concurrent_collections.smr_report"'):
+        report_from_dict(memory, SMRProfilerReport)
+    with pytest.raises(ValueError, match="not a memory report"):
+        report_from_dict(smr, MemoryProfilerReport)
+
+
 def test_documentation_names_every_field():
     page = SCHEMA_PAGE.read_text(encoding="utf-8")
-    for name in report_module.__all__:
-        kind = getattr(report_module, name)
-        section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
-        assert section, f"no section {name}"
+    kinds = [getattr(module, name) for module in (report_module, smr_report_module) for name in module.__all__]
+    for kind in filter(dataclasses.is_dataclass, kinds):
+        section = page.partition(f"## {kind.__name__}\n")[2].partition("\n## ")[0]
+        assert section, f"no section {kind.__name__}"
         for field in dataclasses.fields(kind):
-            assert f"| `{field.name}` |" in section, f"{name}.{field.name} is not documented"
+            assert f"| `{field.name}` |" in section, f"{kind.__name__}.{field.name} is not documented"

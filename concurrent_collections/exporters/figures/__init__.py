@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...report import MemoryProfilerReport
+from ...smr_report import SMRProfilerReport
 from .flame import flame_graph
 from .fragmentation import fragmentation_gauge
-from .latency import latency_caption, latency_distribution
+from .latency import delay_distribution, latency_caption, latency_distribution
 from .plot import Figure
+from .reclamation import reclamation_timeline
 from .sizes import size_heatmap
 from .threads import cross_thread_flow, thread_activity
 from .timeline import memory_timeline
 
-__all__ = ["VIEWS", "Figure", "latency_caption"]
+__all__ = ["SMR_VIEWS", "VIEWS", "Figure", "latency_caption"]
 
 VIEWS: dict[str, tuple[str, Callable[[MemoryProfilerReport], Figure | str]]] = {
     "timeline": ("Memory timeline", memory_timeline),
@@ -30,3 +32,9 @@ VIEWS: dict[str, tuple[str, Callable[[MemoryProfilerReport], Figure | str]]] = {
     "flow": ("Cross-thread flow", cross_thread_flow),
 }
 """The figures by the id of their place in the page: title and function."""
+
+SMR_VIEWS: dict[str, tuple[str, Callable[[SMRProfilerReport], Figure | str]]] = {
+    "pending": ("Retired and not yet freed", reclamation_timeline),
+    "delay": ("From retire to free", delay_distribution),
+}
+"""The same for the page of a profile of reclamation."""

@@ -1,19 +1,37 @@
-"""The latency distribution of allocating and freeing."""
+"""Distributions of times: what allocating and freeing took, and how long retired nodes waited for their free."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from ...report import LatencyDistribution, MemoryProfilerReport
+from ...smr_report import SMRProfilerReport
 from .._format import display, finite, format_count, format_ns, format_percent
 from .plot import Figure, Trace, axis, layout
 
-__all__ = ["latency_caption", "latency_distribution"]
+__all__ = ["delay_distribution", "latency_caption", "latency_distribution"]
 
 BINS_PER_DECADE = 15
+
+
+@dataclass
+class _Series:
+    """One distribution: ``(lower_ns, upper_ns, count)`` buckets, and percentiles as ``(name, ns)``."""
+
+    name: str
+    color: str
+    what: str
+    buckets: Sequence[tuple[float, float, int]]
+    percentiles: list[tuple[str, float | None]]
+
+
+def _percentiles(report: object, prefix: str) -> list[tuple[str, float | None]]:
+    keys = (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p99.9", "p999"))
+    return [(text, finite(getattr(report, f"{prefix}_{key}"))) for text, key in keys]
 
 
 def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
@@ -23,10 +41,31 @@ def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
         return "Latency was not tracked. Enable with track_latency=True."
     if not latency.alloc and not latency.free:
         return "Nothing was timed."
+    series = [
+        _Series(name, name, "took", buckets, _percentiles(report, f"{name}_latency"))
+        for name, buckets in (("alloc", latency.alloc), ("free", latency.free))
+    ]
+    description = f"Allocation latency p50 {format_ns(report.alloc_latency_p50)}, p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}."
+    return _figure(series, "share of timed calls", finite(latency.floor_ns), description)
+
+
+def delay_distribution(report: SMRProfilerReport) -> Figure | str:
+    """A histogram of the time from retire to free, on a logarithmic axis, with the percentiles above it."""
+    if report.delay is None:
+        return "Delays were not tracked. Enable with track_delays=True."
+    if not report.delay.buckets:
+        return "Nothing was reclaimed."
+    series = _Series("delay", "alloc", "waited", report.delay.buckets, _percentiles(report, "delay"))
+    description = f"Time from retire to free: p50 {format_ns(report.delay_p50)}, p99 {format_ns(report.delay_p99)}."
+    return _figure([series], "share of the reclaimed nodes", None, description)
+
+
+def _figure(series: Sequence[_Series], share: str, floor: float | None, description: str) -> Figure:
+    """The histograms beneath a lane of percentiles for each; what lies below ``floor`` is shaded."""
     data: list[Trace] = []
     lowest, highest = math.inf, 0.0
-    for name, color, buckets in (("alloc", "alloc", latency.alloc), ("free", "free", latency.free)):
-        edges, shares = _rebin(buckets)
+    for one in series:
+        edges, shares = _rebin(one.buckets)
         if not edges:
             continue
         lowest, highest = min(lowest, edges[0]), max(highest, edges[-1])
@@ -35,19 +74,19 @@ def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": name,
+                "name": one.name,
                 "x": edges,
                 "y": [*shares, 0],
-                "line": {"color": f"@{color}", "width": 1.5, "shape": "hv"},
+                "line": {"color": f"@{one.color}", "width": 1.5, "shape": "hv"},
                 "fill": "tozeroy",
-                "fillcolor": f"@{color}-soft",
+                "fillcolor": f"@{one.color}-soft",
                 "customdata": [*centers, ""],
-                "hovertemplate": f"{name}: %{{y:.2%}} took about %{{customdata}}<extra></extra>",
+                "hovertemplate": f"{one.name}: %{{y:.2%}} {one.what} about %{{customdata}}<extra></extra>",
             }
         )
-    data += _percentile_traces(report)
+    rows = list(range(len(series) - 1, -1, -1))
+    data += [trace for row, one in zip(rows, series, strict=True) for trace in _percentile_traces(row, one)]
     shapes: list[dict[str, Any]] = []
-    floor = finite(latency.floor_ns)
     left = math.floor(math.log10(max(lowest, 0.1)) * 2) / 2
     right = math.ceil(math.log10(max(highest, 10)) * 2) / 2
     if floor is not None and floor > 10**left:
@@ -76,14 +115,14 @@ def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
             ticktext=[format_ns(10.0**tick) for tick in ticks],
             anchor="y",
         ),
-        yaxis=axis("share of timed calls", domain=[0, 0.68], tickformat=".0%", rangemode="tozero", nticks=5),
+        yaxis=axis(share, domain=[0, 0.68], tickformat=".0%", rangemode="tozero", nticks=5),
         yaxis2=axis(
             "",
             domain=[0.74, 1],
-            range=[-0.6, 1.6],
+            range=[-0.6, len(series) - 0.4],
             tickmode="array",
-            tickvals=[1, 0],
-            ticktext=["alloc", "free"],
+            tickvals=rows,
+            ticktext=[one.name for one in series],
             showgrid=False,
             zeroline=False,
             fixedrange=True,
@@ -94,7 +133,6 @@ def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
         showlegend=False,
         margin={"l": 64, "r": 24, "t": 12, "b": 36},
     )
-    description = f"Allocation latency p50 {format_ns(report.alloc_latency_p50)}, p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}."
     return Figure(data, figure_layout, 380, description)
 
 
@@ -129,31 +167,25 @@ def _rebin(buckets: Sequence[tuple[float, float, int]]) -> tuple[list[float], li
     ]
 
 
-def _percentile_traces(report: MemoryProfilerReport) -> list[Trace]:
-    traces: list[Trace] = []
-    for row, name in ((1, "alloc"), (0, "free")):
-        named = [
-            (text, finite(getattr(report, f"{name}_latency_{key}")))
-            for text, key in (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p99.9", "p999"))
-        ]
-        present = [(text, value) for text, value in named if value is not None and value > 0]
-        if not present:
-            continue
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers+text",
-                "name": f"{name} percentiles",
-                "x": [value for _, value in present],
-                "y": [row] * len(present),
-                "yaxis": "y2",
-                "line": {"color": f"@{name}", "width": 1},
-                "marker": {"color": f"@{name}", "size": 9, "line": {"color": "@surface", "width": 1}},
-                "text": [f"{text} {format_ns(value)}" for text, value in present],
-                "textposition": [("top center", "bottom center")[index % 2] for index in range(len(present))],
-                "textfont": {"color": "@text", "size": 11},
-                "hovertemplate": f"{name} %{{text}}<extra></extra>",
-                "cliponaxis": False,
-            }
-        )
-    return traces
+def _percentile_traces(row: int, series: _Series) -> list[Trace]:
+    present = [(text, value) for text, value in series.percentiles if value is not None and value > 0]
+    if not present:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines+markers+text",
+            "name": f"{series.name} percentiles",
+            "x": [value for _, value in present],
+            "y": [row] * len(present),
+            "yaxis": "y2",
+            "line": {"color": f"@{series.color}", "width": 1},
+            "marker": {"color": f"@{series.color}", "size": 9, "line": {"color": "@surface", "width": 1}},
+            "text": [f"{text} {format_ns(value)}" for text, value in present],
+            # ascending: the lower ones' texts end at their points and the higher ones' begin there, so that none overlap
+            "textposition": ["top left", "bottom left", "top right", "bottom right"][-len(present) :],
+            "textfont": {"color": "@text", "size": 11},
+            "hovertemplate": f"{series.name} %{{text}}<extra></extra>",
+            "cliponaxis": False,
+        }
+    ]

@@ -1,0 +1,202 @@
+"""What the HTML pages share: the document around the sections, and the parts that sections are made of.
+
+One file holds all that a page needs and works without a network; the figures are drawn by plotly.js, which is in it once.
+Text of the profiled program goes through :func:`text`, which escapes it, and a content security policy names the hashes
+of the page's own scripts: nothing else runs and nothing is fetched, even if an escape were missing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from importlib import resources
+from typing import Any
+
+from ._format import display
+from .figures.plot import Figure
+from .recommendations import Recommendation, Verdict
+from .theme import css_variables
+
+__all__ = [
+    "about_section",
+    "card",
+    "document",
+    "figure_section",
+    "header",
+    "program",
+    "recommendation_section",
+    "script_json",
+    "summary_section",
+    "text",
+]
+
+MAX_NOTES = 50
+MAX_TEXT = 300
+
+
+def text(value: object, limit: int | None = MAX_TEXT) -> str:
+    """Text of the profiled program as HTML: one line, shortened, escaped for elements and attributes."""
+    return html.escape(display(value, limit))
+
+
+# The document ---------------------------------------------------------------------------------------------------------
+
+
+def document(title: str, figures: Mapping[str, Figure | str], head: str, sections: Iterable[str]) -> Iterator[str]:
+    """The page in pieces: ``head`` is its :func:`header`, ``sections`` are HTML, one of them for each of ``figures``
+    (:func:`figure_section`). Raises ModuleNotFoundError without plotly."""
+    plotly = _plotly_js()
+    script = _static("report.js")
+    drawn = {
+        name: {"data": figure.data, "layout": figure.layout, "height": figure.height}
+        for name, figure in figures.items()
+        if isinstance(figure, Figure)
+    }
+    policy = (
+        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
+        f"script-src {_hash(plotly)} {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+    yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
+    yield f"<title>{text(title, 100)}</title>"
+    yield '<link rel="icon" href="data:,">'
+    yield f"<style>{css_variables()}{_static('report.css')}</style></head>\n<body>\n"
+    yield head
+    yield '<main>\n<noscript><p class="note">The figures need JavaScript; the sentence, the numbers and the tables do not.</p></noscript>\n'
+    yield from sections
+    yield "</main>\n"
+    yield f'<script type="application/json" id="figures">{script_json(drawn)}</script>\n'
+    yield f"<script>{plotly}</script>\n<script>{script}</script>\n</body></html>\n"
+
+
+def _plotly_js() -> str:
+    """plotly.js as it ships in the wheel. ``import plotly`` would load numpy and pandas where they are installed;
+    this does not."""
+    try:
+        source = pkgutil.get_data("plotly", "package_data/plotly.min.js")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("the HTML report needs plotly: pip install plotly", name="plotly") from error
+    assert source is not None
+    # The same text, wherever it would end the element or change how the parser reads it.
+    return source.decode("utf-8").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _static(name: str) -> str:
+    return resources.files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def script_json(value: Any) -> str:
+    """JSON that cannot end a script element, whatever its strings hold."""
+    dumped = json.dumps(_finite_tree(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _finite_tree(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite_tree(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite_tree(item) for item in value]
+    return value
+
+
+# Parts ----------------------------------------------------------------------------------------------------------------
+
+
+def program(environment: Mapping[str, Any]) -> str:
+    """What was profiled, as far as the report's environment tells."""
+    for key in ("command_line", "command", "argv", "program"):
+        value = environment.get(key)
+        if value:
+            return _plain(value)
+    return "this process"
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def header(title: str, environment: Mapping[str, Any], start: datetime, facts: list[str], links: dict[str, str]) -> str:
+    """The bar at the top: what the page is, of which program, since when; ``links`` are titles by section."""
+    started = start if start.tzinfo is not None else start.astimezone()
+    told = " · ".join(text(fact) for fact in (started.strftime("%Y-%m-%d %H:%M:%S %Z"), *facts))
+    navigation = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in links.items())
+    of = program(environment)
+    return (
+        f'<header><div><div class="title"><h1>{title}</h1><code class="program" title="{text(of)}">{text(of, 90)}</code></div>'
+        f'<span class="facts">{told}</span></div>'
+        f'<nav>{navigation}<button type="button" id="theme" title="Switch between light and dark">Dark</button></nav></header>\n'
+    )
+
+
+def card(title: str, value: str, detail: str, mark: str = "", level: str = "") -> str:
+    """One figure of the summary; ``mark`` is HTML that stands beside the title."""
+    number, _, unit = value.rpartition(" ")
+    shown = f"{text(number)}<small> {text(unit)}</small>" if number and not unit[:1].isdigit() else text(value)
+    return f'<div class="card {level}"><h2>{text(title)}{mark}</h2><p class="value">{shown}</p><p class="detail">{text(detail)}</p></div>'
+
+
+def summary_section(verdict: Verdict, cards: Sequence[str]) -> str:
+    """The sentence and the figures beneath it."""
+    return (
+        f'<section id="summary"><p class="verdict {verdict.level}">{text(verdict.sentence, 600)}</p>'
+        f'<div class="cards">{"".join(cards)}</div></section>\n'
+    )
+
+
+def figure_section(name: str, title: str, figure: Figure | str, captions: Iterable[str] = ()) -> str:
+    """A figure with lines of HTML beneath it, or the text that stands in its place."""
+    if isinstance(figure, str):
+        return f'<section id="{name}" class="panel"><h2>{text(title)}</h2><p class="empty">{text(figure)}</p></section>\n'
+    caption = "".join(f'<p class="caption">{caption}</p>' for caption in captions)
+    return (
+        f'<section id="{name}" class="panel"><h2>{text(title)}</h2>'
+        f'<div class="plot" id="plot-{name}" role="img" aria-label="{text(figure.description, 400)}" style="height:{figure.height}px"></div>{caption}</section>\n'
+    )
+
+
+def recommendation_section(recommendations: Sequence[Recommendation]) -> str:
+    """What the rules found, or that they found nothing."""
+    if not recommendations:
+        body = '<p class="empty">Nothing stands out: no rule found anything to improve.</p>'
+    else:
+        body = '<ol class="advice">' + "".join(_recommendation(item) for item in recommendations) + "</ol>"
+    return f'<section id="recommendations" class="panel"><h2>Recommendations</h2>{body}</section>\n'
+
+
+def _recommendation(item: Recommendation) -> str:
+    evidence = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in item.evidence)
+    return f'<li class="{item.severity}"><span class="badge">{item.severity}</span><h3>{text(item.title)}</h3><p>{text(item.advice, 500)}</p><dl>{evidence}</dl></li>'
+
+
+def about_section(notes: Sequence[str], environment: Mapping[str, Any], more_rows: str = "") -> str:
+    """Notes and environment, each up to a limit; ``more_rows`` is HTML for the environment's table."""
+    lines = [text(note, 500) for note in notes[:MAX_NOTES]]
+    if len(notes) > MAX_NOTES:
+        lines.append(f"… {len(notes) - MAX_NOTES} more")
+    noted = (
+        "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>"
+        if lines
+        else '<p class="empty">No warnings.</p>'
+    )
+    rows = "".join(
+        f'<tr><th scope="row">{text(str(key).replace("_", " "), 40)}</th><td class="code">{text(_plain(value))}</td></tr>'
+        for key, value in list(environment.items())[:60]
+    )
+    return (
+        f'<section id="about" class="panel"><div class="pair"><div><h2>Notes and warnings</h2>{noted}</div>'
+        f'<div><h2>Environment</h2><table class="environment"><tbody>{rows}{more_rows}</tbody></table></div></div></section>\n'
+    )
