@@ -182,11 +182,11 @@ def main() -> None:
             if command["work"] == "churn":
                 gc.disable()  # it would look at all that lives again and again
                 live.extend((i, -i) for i in range(command["live"]))
-                seconds = timed(lambda: churn(live))
+                work: Callable[[], None] = lambda: churn(live)
             else:
                 work = workloads[command["work"]]
-                work()  # warm
-                seconds = min(timed(work) for _ in range(command["repeat"]))
+            work()  # warm
+            seconds = min(timed(work) for _ in range(command["repeat"]))
         print(seconds, flush=True)
 
 

@@ -60,30 +60,45 @@ def has(python: str, module: str) -> bool:
     return subprocess.run([python, "-P", "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
-def measure(
-    python: str, modes: list[str], rounds: int, commands: dict[str, dict[str, object]]
-) -> dict[str, dict[str, object]]:
-    """For each command its ratios to "off" by mode, and the median of its seconds."""
-    seconds: dict[str, dict[str, list[float]]] = {name: {mode: [] for mode in modes} for name in commands}
+def started(python: str, mode: str) -> Worker:
+    worker = Worker(python, mode)
+    if not worker.ready:
+        raise SystemExit(f"{python}: {mode} did not start: {worker.process.stderr.read()}")
+    return worker
+
+
+def ratios(seconds: dict[str, list[float]]) -> dict[str, object]:
+    """Of seconds by mode, one for each round: the median of the ratios to "off" in a round, and their range."""
+    by_mode = {mode: [value / off for value, off in zip(values, seconds["off"])] for mode, values in seconds.items()}
+    return {
+        "seconds_off": statistics.median(seconds["off"]),
+        "ratio": {mode: statistics.median(values) for mode, values in by_mode.items()},
+        "spread": {mode: [min(values), max(values)] for mode, values in by_mode.items()},
+    }
+
+
+def measure(python: str, modes: list[str], rounds: int, names: list[str]) -> dict[str, dict[str, object]]:
+    """The ratios of each workload."""
+    seconds: dict[str, dict[str, list[float]]] = {name: {mode: [] for mode in modes} for name in names}
     for _ in range(rounds):
-        workers = [Worker(python, mode) for mode in modes]
-        failed = [worker for worker in workers if not worker.ready]
-        if failed:
-            raise SystemExit(f"{python}: {failed[0].mode} did not start: {failed[0].process.stderr.read()}")
-        for name, command in commands.items():
+        workers = [started(python, mode) for mode in modes]
+        for name in names:
             for worker in workers:
-                seconds[name][worker.mode].append(worker.run(**command))
+                seconds[name][worker.mode].append(worker.run(work=name, repeat=REPEATS))
         for worker in workers:
             worker.close()
-    found = {}
-    for name, by_mode in seconds.items():
-        ratios = {mode: [value / off for value, off in zip(by_mode[mode], by_mode["off"])] for mode in modes}
-        found[name] = {
-            "seconds_off": statistics.median(by_mode["off"]),
-            "ratio": {mode: statistics.median(values) for mode, values in ratios.items()},
-            "spread": {mode: [min(values), max(values)] for mode, values in ratios.items()},
-        }
-    return found
+    return {name: ratios(found) for name, found in seconds.items()}
+
+
+def measure_live(python: str, modes: list[str], rounds: int, count: int) -> dict[str, object]:
+    """The ratios among so many live blocks; no two processes have them at once."""
+    seconds: dict[str, list[float]] = {mode: [] for mode in modes}
+    for _ in range(rounds):
+        for mode in modes:
+            worker = started(python, mode)
+            seconds[mode].append(worker.run(work="churn", live=count, repeat=REPEATS))
+            worker.close()
+    return ratios(seconds)
 
 
 def main(arguments: list[str]) -> int:
@@ -102,7 +117,7 @@ def main(arguments: list[str]) -> int:
         ).stdout.strip()
         modes = [mode for mode in MODES if mode != "memray" or has(python, "memray")]
         others = OTHERS if has(python, "pyperformance") else []
-        table = measure(python, modes, rounds, {n: {"work": n, "repeat": REPEATS} for n in HEAVY + others})
+        table = measure(python, modes, rounds, HEAVY + others)
         rows = []
         for name, found in table.items():
             rows.append([name, f"{found['seconds_off'] * 1e3:.1f}", *(f"{found['ratio'][m]:.2f}" for m in modes[1:])])
@@ -117,9 +132,7 @@ def main(arguments: list[str]) -> int:
             chosen = ["off", "rate 0.01", "exact", "leaks+stacks"]
             series, rows = {}, []
             for count in [n for n in (10**4, 10**5, 10**6, 10**7) if n < options.live] + [options.live]:
-                command = {"work": "churn", "live": count}
-                found = measure(python, chosen, 3 if count <= 1_000_000 else 1, {"churn": command})["churn"]
-                series[count] = found
+                series[count] = found = measure_live(python, chosen, min(rounds, 5 if count <= 1_000_000 else 1), count)
                 rows.append([f"{count:,}", *(f"{found['ratio'][mode]:.2f}" for mode in chosen[1:])])
             report.print_table(
                 f"Python {version}: 200,000 replacements among live blocks", ["live blocks", *chosen[1:]], rows
