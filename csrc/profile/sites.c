@@ -100,10 +100,10 @@ uint32_t cc__site_capture(cc__shard_t *shard, unsigned domain) {
     const cc_profile_frame_provider_t *source = cc__load_acquire(&provider); /* pairs with cc_profile_set_frame_provider */
     if (source == NULL) return 0;
     cc_profile_frame_t frames[CC_PROFILE_MAX_DEPTH];
-    unsigned depth = source->capture(frames, shard->stack_depth, domain >= CC_PROFILE_MEM);
-    /* Python's domains without a frame are the interpreter's own; the runtime is also used by threads that run no Python,
+    unsigned depth = source->capture(frames, shard->stack_depth, domain == CC_PROFILE_MEM || domain == CC_PROFILE_OBJECT);
+    /* Python's domains without a frame are the interpreter's own; the others are also used by threads that run no Python,
      * and an empty stack is then a site like any other. */
-    if (depth == 0 && domain != CC_PROFILE_RUNTIME) return 0;
+    if (depth == 0 && domain != CC_PROFILE_RUNTIME && domain != CC_PROFILE_SQLITE) return 0;
     uint64_t hash = shard->generation;
     for (unsigned i = 0; i < depth; i++) hash = mix(hash, &frames[i]);
     unsigned line = (unsigned)(hash >> 7) % CC__SITE_CACHE;
