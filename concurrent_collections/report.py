@@ -33,7 +33,7 @@ Accuracy = Literal["exact", "estimate", "unknown"]
 class AllocationRecord:
     """One block that was allocated while profiling and was still alive when the report was made.
 
-    ``timestamp`` is seconds since the epoch (to about 4 ms: the kernel's coarse clock), ``thread_id`` the
+    ``timestamp`` is seconds since the epoch (to about 4 ms; of blocks up to 480 bytes up to a second early), ``thread_id`` the
     registry's own id (never reused within a process), ``stack_trace`` innermost frame first as ``file:line in function``.
     """
 

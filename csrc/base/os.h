@@ -24,6 +24,9 @@ uint64_t cc__os_wall_ns(void);
 /* The monotonic clock at the resolution of the kernel's tick (about 4 ms), a third of the price. */
 uint64_t cc__os_coarse_ns(void);
 
+/* The wall clock's second: a load where the system has it in memory. */
+int64_t cc__os_wall_second(void);
+
 /* The system's id of the calling thread, as /proc and threading.Thread.native_id know it. */
 uint64_t cc__os_thread_id(void);
 

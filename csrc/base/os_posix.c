@@ -1,5 +1,5 @@
 /* base/os_posix.c: base/os.h for Linux and other POSIX systems. The only file of libcc with system headers, but for
- * cycles.h's processor intrinsics. */
+ * sigterm.c and cycles.h's processor intrinsics. */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -77,6 +77,10 @@ uint64_t cc__os_coarse_ns(void) {
 #else
     return read_clock(CLOCK_MONOTONIC);
 #endif
+}
+
+int64_t cc__os_wall_second(void) {
+    return time(NULL);
 }
 
 uint64_t cc__os_thread_id(void) {

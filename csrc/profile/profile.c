@@ -51,7 +51,7 @@ static void begin_session(void) {
     }
     recorder.domains = domains;
     recorder.session++;
-    recorder.sessions[recorder.session] = (cc__session_t){exact, rate, exact ? 0 : interval};
+    recorder.sessions[recorder.session] = cc__session(exact, rate, interval);
     if (domains == 0) {
         recorder.exact_before = false;
         recorder.exact_since = 0;

@@ -47,14 +47,14 @@ typedef struct {
 } sums_t;
 
 static void add_small(sums_t sums, unsigned domain, unsigned size, double count) {
-    if (count == 0) return;
+    if (CC_LIKELY(count == 0)) return;
     sums.bins[(size + 7) / 8] += count;
     *sums.bytes += count * size;
     *sums.block_bytes += count * block_size(domain, size);
 }
 
 static void add_large(sums_t sums, unsigned domain, unsigned bin, double count) {
-    if (count == 0) return;
+    if (CC_LIKELY(count == 0)) return;
     sums.bins[bin] += count;
     *sums.block_bytes += count * large_padding(domain, bin);
 }
@@ -76,11 +76,11 @@ static void add_estimated(sums_t sums, unsigned domain, unsigned bin, double cou
 void cc__domain_add_counts(cc_profile_domain_t *sum, cc__shard_t *shard, unsigned domain, bool frees) {
     const cc__counted_t *counted = &shard->counted[domain];
     const cc__estimated_t *estimated = &shard->estimated[domain];
+    unsigned small = shard->counts_exactly ? CC__SMALL_SIZE + 1 : 0, large = shard->counts_exactly ? CC__LARGE_BINS : 0;
     if (frees) {
         sums_t sums = {sum->free_bins, &sum->free_bytes, &sum->free_block_bytes};
-        for (unsigned size = 0; size <= CC__SMALL_SIZE; size++)
-            add_small(sums, domain, size, FREED(counted->free_small[size]));
-        for (unsigned i = 0; i < CC__LARGE_BINS; i++) add_large(sums, domain, 65 + i, FREED(counted->free_large[i]));
+        for (unsigned size = 0; size < small; size++) add_small(sums, domain, size, FREED(counted->free_small[size]));
+        for (unsigned i = 0; i < large; i++) add_large(sums, domain, 65 + i, FREED(counted->free_large[i]));
         for (unsigned bin = 0; bin < CC_PROFILE_BINS; bin++)
             add_estimated(sums, domain, bin, FREED(estimated->free_bins[bin]));
         add_large_bytes(sums, FREED(counted->free_large_bytes) + FREED(estimated->free_bytes));
@@ -88,10 +88,9 @@ void cc__domain_add_counts(cc_profile_domain_t *sum, cc__shard_t *shard, unsigne
         sum->free_count_variance += FREED(estimated->free_count_variance);
     } else {
         sums_t sums = {sum->alloc_bins, &sum->alloc_bytes, &sum->alloc_block_bytes};
-        for (unsigned size = 0; size <= CC__SMALL_SIZE; size++)
+        for (unsigned size = 0; size < small; size++)
             add_small(sums, domain, size, ALLOCATED(counted->alloc_small[size]));
-        for (unsigned i = 0; i < CC__LARGE_BINS; i++)
-            add_large(sums, domain, 65 + i, ALLOCATED(counted->alloc_large[i]));
+        for (unsigned i = 0; i < large; i++) add_large(sums, domain, 65 + i, ALLOCATED(counted->alloc_large[i]));
         for (unsigned bin = 0; bin < CC_PROFILE_BINS; bin++)
             add_estimated(sums, domain, bin, ALLOCATED(estimated->alloc_bins[bin]));
         add_large_bytes(sums, ALLOCATED(counted->alloc_large_bytes) + ALLOCATED(estimated->alloc_bytes));
