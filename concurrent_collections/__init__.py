@@ -25,6 +25,7 @@ from . import config  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import memory, sqlite
     from .profiler import MemoryProfiler
     from .report import (
         AllocationRecord,
@@ -44,15 +45,19 @@ __all__ = [
     "SizeHistogram",
     "ThreadMemoryStats",
     "config",
+    "memory",
+    "sqlite",
 ]
 
 
 def __getattr__(name: str) -> object:
-    """Loads the profiler when it is first used, so that importing the package costs next to nothing (PEP 562)."""
+    """Loads the rest when it is first used, so that importing the package costs next to nothing (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
+    if name in ("memory", "sqlite"):
+        return importlib.import_module(f".{name}", __name__)
     module = importlib.import_module(".profiler" if name == "MemoryProfiler" else ".report", __name__)
     value = globals()[name] = getattr(module, name)
     return value

@@ -25,7 +25,8 @@ from .report import (
     TimelinePoint,
 )
 
-DOMAINS = ("runtime", "raw", "mem", "object")
+DOMAINS = ("runtime", "raw", "mem", "object", "sqlite")
+PYTHON_DOMAINS = DOMAINS[1:4]  # those that are seen through CPython's hooks
 _LIMITS: tuple[int, ...] = _core.bin_limits()
 _LATENCY_DECADES = 11  # 1 ns to 100 s
 _AVERAGE_SECONDS = 1.0  # time constant of the moving average

@@ -95,7 +95,7 @@ class CrossThreadFlow:
 
 @dataclass
 class DomainStats:
-    """One source of allocations: ``runtime`` (libcc's own), or Python's ``raw``, ``mem`` or ``object`` domain."""
+    """One source of allocations: ``runtime`` (libcc's own), Python's ``raw``, ``mem`` or ``object`` domain, ``sqlite``."""
 
     alloc_count: int
     free_count: int

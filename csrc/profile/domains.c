@@ -32,6 +32,7 @@ typedef struct {
     size_t alignment; /* runtime */
     void *pointer;    /* REALLOC */
     size_t element;   /* CALLOC */
+    const cc__plugged_t *below; /* sqlite */
 } request_t;
 
 /* Hands the request to the allocator below; at least `least` bytes of it. */
@@ -40,6 +41,11 @@ INLINE void *perform(unsigned domain, request_t request, size_t least) {
         size_t bytes = request.bytes < least ? least : request.bytes;
         if (request.kind == REALLOC) return cc__base_reallocate(request.pointer, bytes);
         return cc__base_allocate(bytes, request.alignment, request.kind == CALLOC);
+    }
+    if (domain == CC_PROFILE_SQLITE) {
+        size_t bytes = request.size < least ? least : request.size;
+        if (request.kind == REALLOC) return request.below->reallocate(request.below, request.pointer, bytes);
+        return request.below->allocate(request.below, bytes);
     }
     /* acquire pairs with the release in cc_profile_wrap */
     const cc_profile_allocator_t *below = cc__load_acquire(&original[domain]);
@@ -53,9 +59,13 @@ INLINE void *perform(unsigned domain, request_t request, size_t least) {
     }
 }
 
-INLINE void perform_free(unsigned domain, void *pointer) {
+INLINE void perform_free(unsigned domain, const cc__plugged_t *plugged, void *pointer) {
     if (domain == CC_PROFILE_RUNTIME) {
         cc__base_release(pointer);
+        return;
+    }
+    if (domain == CC_PROFILE_SQLITE) {
+        plugged->release(plugged, pointer);
         return;
     }
     const cc_profile_allocator_t *below = cc__load_acquire(&original[domain]); /* as in perform() */
@@ -96,14 +106,15 @@ INLINE void *perform_timed(cc__shard_t *shard, unsigned domain, request_t reques
     return pointer;
 }
 
-INLINE void perform_free_timed(cc__shard_t *shard, unsigned domain, void *pointer, bool timed) {
+INLINE void perform_free_timed(cc__shard_t *shard, unsigned domain, const cc__plugged_t *plugged, void *pointer,
+                               bool timed) {
     if (CC_LIKELY(!timed)) {
-        perform_free(domain, pointer);
+        perform_free(domain, plugged, pointer);
         return;
     }
     prepare_timing(shard);
     uint64_t before = cc__cycles();
-    perform_free(domain, pointer);
+    perform_free(domain, plugged, pointer);
     finish_timing(shard, shard->free_latency, cc__cycles() - before);
 }
 
@@ -334,11 +345,11 @@ INLINE void *allocate_slowly(uint64_t config, unsigned domain, request_t request
 
 /* ---- free ------------------------------------------------------------------------------------------------------- */
 
-INLINE void release_slowly(uint64_t config, unsigned domain, void *pointer) {
+INLINE void release_slowly(uint64_t config, unsigned domain, const cc__plugged_t *plugged, void *pointer) {
     uint64_t state;
     cc__shard_t *shard = pointer != NULL ? own_shard_for_free(config, domain, &state) : NULL;
     if (CC_UNLIKELY(shard == NULL)) {
-        perform_free(domain, pointer);
+        perform_free(domain, plugged, pointer);
         return;
     }
     cc__thread_t *thread = shard->thread;
@@ -351,7 +362,7 @@ INLINE void release_slowly(uint64_t config, unsigned domain, void *pointer) {
         count_free(shard, domain, record, cc__record_size(leaf, index, record));
     else if (exact)
         cc__own_add(&shard->untracked_frees, 1);
-    perform_free_timed(shard, domain, pointer, is_timed(shard, exact));
+    perform_free_timed(shard, domain, plugged, pointer, is_timed(shard, exact));
     thread->observer_state = state;
 }
 
@@ -498,14 +509,14 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
         return name##_realloc_slowly(pointer, size, config); \
     } \
     APART void name##_free_slowly(void *pointer, uint64_t config) { \
-        release_slowly(config, domain, pointer); \
+        release_slowly(config, domain, NULL, pointer); \
     } \
     APART void name##_free_recorded(void *pointer, uint64_t config) { \
         cc__shard_t *shard = common_shard(config); \
         if (CC_UNLIKELY(shard == NULL || !forget_small(shard, domain, pointer))) \
             name##_free_slowly(pointer, config); \
         else \
-            perform_free(domain, pointer); \
+            perform_free(domain, NULL, pointer); \
     } \
     static void name##_free(void *context, void *pointer) { \
         (void)context; \
@@ -513,7 +524,7 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
         if (CC_LIKELY(config != 0) && CC_UNLIKELY(may_be_recorded(config, pointer))) \
             name##_free_recorded(pointer, config); \
         else \
-            perform_free(domain, pointer); \
+            perform_free(domain, NULL, pointer); \
     }
 
 DEFINE_WRAPPERS(raw, CC_PROFILE_RAW)
@@ -538,12 +549,42 @@ static void *runtime_reallocate(void *pointer, size_t size) {
 static void runtime_release(void *pointer) {
     uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_RUNTIME]);
     if (config == 0 || !may_be_recorded(config, pointer))
-        perform_free(CC_PROFILE_RUNTIME, pointer);
+        perform_free(CC_PROFILE_RUNTIME, NULL, pointer);
     else
-        release_slowly(config, CC_PROFILE_RUNTIME, pointer);
+        release_slowly(config, CC_PROFILE_RUNTIME, NULL, pointer);
 }
 
 const cc__alloc_observer_t cc__runtime_observer = {runtime_allocate, runtime_reallocate, runtime_release};
+
+/* SQLite's come through the other one, from whatever allocator is plugged into it. */
+static void *sqlite_allocate(const cc__plugged_t *below, size_t size) {
+    request_t request = {.kind = MALLOC, .size = size, .below = below};
+    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
+    if (config == 0) return perform(CC_PROFILE_SQLITE, request, 0);
+    return allocate_slowly(config, CC_PROFILE_SQLITE, request);
+}
+
+static void *sqlite_reallocate(const cc__plugged_t *below, void *pointer, size_t size) {
+    request_t request = {.kind = REALLOC, .size = size, .pointer = pointer, .below = below};
+    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
+    if (config == 0) return perform(CC_PROFILE_SQLITE, request, 0);
+    return reallocate_slowly(config, CC_PROFILE_SQLITE, request);
+}
+
+static void sqlite_release(const cc__plugged_t *below, void *pointer) {
+    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
+    if (config == 0 || !may_be_recorded(config, pointer))
+        perform_free(CC_PROFILE_SQLITE, below, pointer);
+    else
+        release_slowly(config, CC_PROFILE_SQLITE, below, pointer);
+}
+
+const cc__plugged_observer_t cc__sqlite_observer = {sqlite_allocate, sqlite_reallocate, sqlite_release};
+
+/* The domains that cc_profile_wrap is for. */
+static bool is_wrapped(unsigned domain) {
+    return domain >= CC_PROFILE_RAW && domain <= CC_PROFILE_OBJECT;
+}
 
 #define WRAPPER(name) {NULL, name##_malloc, name##_calloc, name##_realloc, name##_free}
 static const cc_profile_allocator_t wrappers[CC_PROFILE_DOMAINS] = {
@@ -553,7 +594,7 @@ unsigned cc__profile_classes[CC_PROFILE_DOMAINS] = {[CC_PROFILE_RUNTIME] = CC_PR
 
 int cc_profile_wrap(unsigned domain, const cc_profile_allocator_t *below, unsigned classes,
                     cc_profile_allocator_t *wrapper) {
-    if (domain == CC_PROFILE_RUNTIME || domain >= CC_PROFILE_DOMAINS || below == NULL || wrapper == NULL ||
+    if (!is_wrapped(domain) || below == NULL || wrapper == NULL ||
         classes > CC_PROFILE_CLASSES_MIMALLOC)
         return CC_ERROR_ARGUMENT;
     int status = CC_OK;
@@ -578,7 +619,7 @@ int cc_profile_wrap(unsigned domain, const cc_profile_allocator_t *below, unsign
 }
 
 bool cc_profile_unwrap(unsigned domain, const cc_profile_allocator_t *present, cc_profile_allocator_t *below) {
-    if (domain == CC_PROFILE_RUNTIME || domain >= CC_PROFILE_DOMAINS || present->malloc != wrappers[domain].malloc)
+    if (!is_wrapped(domain) || present->malloc != wrappers[domain].malloc)
         return false;
     *below = *cc__load_acquire(&original[domain]); /* as in perform() */
     return true;
@@ -607,7 +648,7 @@ static bool end_probe(unsigned domain, uint64_t begun) {
 }
 
 bool cc_profile_reaches(unsigned domain, const cc_profile_allocator_t *allocator) {
-    if (domain == CC_PROFILE_RUNTIME || domain >= CC_PROFILE_DOMAINS) return false;
+    if (!is_wrapped(domain)) return false;
     cc__thread_t *thread = cc__thread_get();
     if (thread == NULL) return true; /* no memory */
     uint64_t state = thread->observer_state;

@@ -104,12 +104,13 @@ static __attribute__((noinline)) uint32_t find_site(cc__shard_t *shard, uint64_t
 uint32_t cc__site_capture(cc__shard_t *shard, unsigned domain) {
     const cc_profile_frame_provider_t *source = cc__load_acquire(&provider); /* pairs with cc_profile_set_frame_provider */
     if (CC_UNLIKELY(source == NULL)) return 0;
-    uint64_t seed = shard->generation, hash = source->identify(seed, shard->stack_depth, domain >= CC_PROFILE_MEM);
-    /* Python's domains without a frame are the interpreter's own; the runtime is also used by threads that run no Python,
+    bool attached = domain == CC_PROFILE_MEM || domain == CC_PROFILE_OBJECT;
+    uint64_t seed = shard->generation, hash = source->identify(seed, shard->stack_depth, attached);
+    /* Python's domains without a frame are the interpreter's own; the others are also used by threads that run no Python,
      * and an empty stack is then a site like any other. */
-    if (CC_UNLIKELY(hash == seed && domain != CC_PROFILE_RUNTIME)) return 0;
+    if (CC_UNLIKELY(hash == seed && domain != CC_PROFILE_RUNTIME && domain != CC_PROFILE_SQLITE)) return 0;
     const cc__cached_site_t *cached = &shard->site_cache[(hash >> 7) % CC__SITE_CACHE];
-    return CC_LIKELY(cached->hash == hash) ? cached->site : find_site(shard, hash, domain >= CC_PROFILE_MEM);
+    return CC_LIKELY(cached->hash == hash) ? cached->site : find_site(shard, hash, attached);
 }
 
 unsigned cc_profile_site_frames(uint32_t site, cc_profile_frame_t *frames, unsigned limit) {

@@ -15,8 +15,15 @@
 #define FREED(field) ((double)cc__load_acquire(&(field)))
 #define ALLOCATED(field) ((double)cc__load_relaxed(&(field)))
 
+/* Bytes of the block that SQLite's allocator gives to a request of `size` bytes. */
+static double plugged_size(uint64_t size) {
+    const cc__plugged_t *plugged = cc__load_acquire(&cc__plugged_last); /* pairs with who plugged it in */
+    return plugged != NULL ? (double)plugged->good_size(plugged, size > 0 ? size : 1) : (double)size;
+}
+
 /* Bytes of the block that a request of `size` bytes gets. */
 static double block_size(unsigned domain, uint64_t size) {
+    if (domain == CC_PROFILE_SQLITE) return plugged_size(size);
     if (cc__profile_classes[domain] == CC_PROFILE_CLASSES_MIMALLOC) return (double)cc__base_good_size(size > 0 ? size : 1);
     return size > 0 ? (double)((size + 15) & ~(uint64_t)15) : 16;
 }
@@ -24,6 +31,13 @@ static double block_size(unsigned domain, uint64_t size) {
 /* What blocks in a bin of large sizes take beyond their sizes, on average: half a step between size classes, of which
  * mimalloc has eight to an octave. */
 static double large_padding(unsigned domain, unsigned bin) {
+    if (domain == CC_PROFILE_SQLITE) {
+        enum { SAMPLES = 8 };
+        uint64_t limit = cc_profile_bin_limit(bin), step = (limit - cc_profile_bin_limit(bin - 1)) / SAMPLES;
+        double sum = 0;
+        for (unsigned i = 0; i < SAMPLES; i++) sum += plugged_size(limit - i * step) - (double)(limit - i * step);
+        return sum / SAMPLES;
+    }
     if (cc__profile_classes[domain] != CC_PROFILE_CLASSES_MIMALLOC) return 8;
     return (double)(cc_profile_bin_limit(bin) - cc_profile_bin_limit(bin - 1)) / 4;
 }

@@ -12,6 +12,9 @@
 extern PyMethodDef cc_python_profile_methods[];
 extern PyType_Spec cc_python_profile_spec;
 
+/* methods.c: functions on pluggable allocators. */
+extern PyMethodDef cc_python_mem_methods[];
+
 /* hooks.c */
 PyObject *cc_python_install_hooks(PyObject *module, PyObject *domains);
 PyObject *cc_python_remove_hooks(PyObject *module, PyObject *domains);

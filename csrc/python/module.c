@@ -130,7 +130,8 @@ static int module_exec(PyObject *module) {
     if (status != 0 || PyModule_AddStringConstant(module, "version", cc_version()) != 0 ||
         PyModule_AddIntConstant(module, "max_depth", CC_PROFILE_MAX_DEPTH) != 0)
         return -1;
-    return PyModule_AddFunctions(module, cc_python_profile_methods);
+    if (PyModule_AddFunctions(module, cc_python_profile_methods) != 0) return -1;
+    return PyModule_AddFunctions(module, cc_python_mem_methods);
 }
 
 static PyModuleDef_Slot module_slots[] = {

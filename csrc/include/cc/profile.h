@@ -1,8 +1,9 @@
 /* cc/profile.h: the recorder behind MemoryProfiler, for C programs and for bindings.
  *
  * A profile is a view of one process-wide recorder: any number may be active at once, each sees what happens between its
- * start and its stop. The recorder sees the runtime's own allocations (cc/alloc.h) and those of allocators that are
- * wrapped with cc_profile_wrap (Python's three domains). It records all allocations (exact), or a sample of them.
+ * start and its stop. The recorder sees the runtime's own allocations (cc/alloc.h), SQLite's when it runs on libcc
+ * (cc/methods.h), and those of allocators that are wrapped with cc_profile_wrap (Python's three domains). It records all
+ * allocations (exact), or a sample of them.
  *
  * Units: bytes as requested unless "block" is said; nanoseconds. Counts are doubles, exact up to 2^53. All functions may be
  * called from any thread; a cc_profile_t itself is used by one thread at a time. Errors are cc_status_t. When the recorder
@@ -22,7 +23,8 @@ enum {
     CC_PROFILE_RAW = 1,     /* Python's PyMem_RawMalloc domain */
     CC_PROFILE_MEM = 2,     /* Python's PyMem_Malloc domain */
     CC_PROFILE_OBJECT = 3,  /* Python's PyObject_Malloc domain */
-    CC_PROFILE_DOMAINS = 4
+    CC_PROFILE_SQLITE = 4,  /* what SQLite takes from libcc's allocators: cc_sqlite3_mem_methods */
+    CC_PROFILE_DOMAINS = 5
 };
 
 /* Size classes of the histograms: bin 0 is size 0; bins 1..64 are 8 bytes wide up to 512; then four to an octave. */
