@@ -1,8 +1,8 @@
 """Overhead of the profiler beside tracemalloc and memray, in one run.
 
-Each mode runs in a process of its own. A round runs one workload in every process, one after the other, and gives each
-mode's ratio to "off" in that round (of processor times, the fastest of three); the table shows the medians of the ratios
-over the rounds. With pyperformance installed four of its benchmarks run, too; memray stands in the table where it is
+A round starts a process for each mode, all on one processor, and runs each workload in one after the other: what a process's
+layout happens to be, and how fast the machine happens to be, differs from round to round. It gives each mode's ratio to "off"
+(of processor times, the fastest of five); the table shows the medians of the ratios over the rounds. With pyperformance installed four of its benchmarks run, too; memray stands in the table where it is
 installed. ``idle``: after a profile was taken. ``512 KiB``: sampled by bytes. ``exact``: sizes, threads, cross-thread frees.
 ``leaks+stacks``: exact, with leaks and 32 frames.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,7 @@ OTHERS = ["richards", "nbody", "fannkuch", "deltablue"]
 MODES = ["off", "idle", "rate 0.01", "512 KiB", "exact", "exact+latency", "leaks+stacks", "tracemalloc", "memray"]
 
 
-REPEATS = 3  # of a workload in each round, of which the fastest counts
+REPEATS = 5  # of a workload in each round, of which the fastest counts
 
 
 class Worker:
@@ -34,6 +35,7 @@ class Worker:
         self.mode = mode
         self.process = subprocess.Popen(
             [python, "-P", str(WORKER), mode],
+            env=os.environ | {"PYTHONHASHSEED": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -58,23 +60,45 @@ def has(python: str, module: str) -> bool:
     return subprocess.run([python, "-P", "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
-def measure(workers: list[Worker], rounds: int, **command: object) -> dict[str, object]:
-    """Ratios to "off" by mode, and the median of its seconds."""
-    ratios: dict[str, list[float]] = {worker.mode: [] for worker in workers}
-    seconds = []
-    if command.get("live", 0) <= 1_000_000:
-        for worker in workers:
-            worker.run(**command)  # warm
-    for _ in range(rounds):
-        times = {worker.mode: worker.run(**command) for worker in workers}
-        seconds.append(times["off"])
-        for mode, value in times.items():
-            ratios[mode].append(value / times["off"])
+def started(python: str, mode: str) -> Worker:
+    worker = Worker(python, mode)
+    if not worker.ready:
+        raise SystemExit(f"{python}: {mode} did not start: {worker.process.stderr.read()}")
+    return worker
+
+
+def ratios(seconds: dict[str, list[float]]) -> dict[str, object]:
+    """Of seconds by mode, one for each round: the median of the ratios to "off" in a round, and their range."""
+    by_mode = {mode: [value / off for value, off in zip(values, seconds["off"])] for mode, values in seconds.items()}
     return {
-        "seconds_off": statistics.median(seconds),
-        "ratio": {mode: statistics.median(values) for mode, values in ratios.items()},
-        "spread": {mode: [min(values), max(values)] for mode, values in ratios.items()},
+        "seconds_off": statistics.median(seconds["off"]),
+        "ratio": {mode: statistics.median(values) for mode, values in by_mode.items()},
+        "spread": {mode: [min(values), max(values)] for mode, values in by_mode.items()},
     }
+
+
+def measure(python: str, modes: list[str], rounds: int, names: list[str]) -> dict[str, dict[str, object]]:
+    """The ratios of each workload."""
+    seconds: dict[str, dict[str, list[float]]] = {name: {mode: [] for mode in modes} for name in names}
+    for _ in range(rounds):
+        workers = [started(python, mode) for mode in modes]
+        for name in names:
+            for worker in workers:
+                seconds[name][worker.mode].append(worker.run(work=name, repeat=REPEATS))
+        for worker in workers:
+            worker.close()
+    return {name: ratios(found) for name, found in seconds.items()}
+
+
+def measure_live(python: str, modes: list[str], rounds: int, count: int) -> dict[str, object]:
+    """The ratios among so many live blocks; no two processes have them at once."""
+    seconds: dict[str, list[float]] = {mode: [] for mode in modes}
+    for _ in range(rounds):
+        for mode in modes:
+            worker = started(python, mode)
+            seconds[mode].append(worker.run(work="churn", live=count, repeat=REPEATS))
+            worker.close()
+    return ratios(seconds)
 
 
 def main(arguments: list[str]) -> int:
@@ -92,15 +116,10 @@ def main(arguments: list[str]) -> int:
             [python, "-c", "import sys; print(sys.version.split()[0] + sys.abiflags)"], capture_output=True, text=True
         ).stdout.strip()
         modes = [mode for mode in MODES if mode != "memray" or has(python, "memray")]
-        workers = [Worker(python, mode) for mode in modes]
-        failed = [worker.mode for worker in workers if not worker.ready]
-        if failed:
-            raise SystemExit(f"{python}: {', '.join(failed)} did not start: {workers[0].process.stderr.read()}")
-        table: dict[str, object] = {}
-        rows = []
         others = OTHERS if has(python, "pyperformance") else []
-        for name in HEAVY + others:
-            table[name] = found = measure(workers, rounds, work=name, repeat=REPEATS)
+        table = measure(python, modes, rounds, HEAVY + others)
+        rows = []
+        for name, found in table.items():
             rows.append([name, f"{found['seconds_off'] * 1e3:.1f}", *(f"{found['ratio'][m]:.2f}" for m in modes[1:])])
         for label, names in (("median, heavy", HEAVY), ("median, others", others)):
             if not names:
@@ -110,17 +129,14 @@ def main(arguments: list[str]) -> int:
         report.print_table(f"Python {version}: time relative to off", ["workload", "off, ms", *modes[1:]], rows)
         results[version] = table
         if not options.quick and options.live > 0:
-            chosen = [worker for worker in workers if worker.mode in ("off", "rate 0.01", "exact", "leaks+stacks")]
+            chosen = ["off", "rate 0.01", "exact", "leaks+stacks"]
             series, rows = {}, []
             for count in [n for n in (10**4, 10**5, 10**6, 10**7) if n < options.live] + [options.live]:
-                series[count] = found = measure(chosen, 3 if count <= 1_000_000 else 1, work="churn", live=count)
-                rows.append([f"{count:,}", *(f"{found['ratio'][worker.mode]:.2f}" for worker in chosen[1:])])
+                series[count] = found = measure_live(python, chosen, min(rounds, 5 if count <= 1_000_000 else 1), count)
+                rows.append([f"{count:,}", *(f"{found['ratio'][mode]:.2f}" for mode in chosen[1:])])
             report.print_table(
-                f"Python {version}: 200,000 replacements among live blocks",
-                ["live blocks", *(worker.mode for worker in chosen[1:])], rows,
-            )  # fmt: skip
+                f"Python {version}: 200,000 replacements among live blocks", ["live blocks", *chosen[1:]], rows
+            )
             results[version + " live blocks"] = series
-        for worker in workers:
-            worker.close()
     report.write_json(options.json, results)
     return 0

@@ -25,6 +25,7 @@ from . import config  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import memory, sqlite
     from .profiler import MemoryProfiler
     from .report import (
         AllocationRecord,
@@ -48,6 +49,8 @@ __all__ = [
     "SizeHistogram",
     "ThreadMemoryStats",
     "config",
+    "memory",
+    "sqlite",
 ]
 
 
@@ -55,11 +58,13 @@ _HOME = {"MemoryProfiler": ".profiler", "SMRProfiler": ".smr", "SMRProfilerRepor
 
 
 def __getattr__(name: str) -> object:
-    """Loads a profiler when it is first used, so that importing the package costs next to nothing (PEP 562)."""
+    """Loads the rest when it is first used, so that importing the package costs next to nothing (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
+    if name in ("memory", "sqlite"):
+        return importlib.import_module(f".{name}", __name__)
     module = importlib.import_module(_HOME.get(name, ".report"), __name__)
     value = globals()[name] = getattr(module, name)
     return value

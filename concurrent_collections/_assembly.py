@@ -22,7 +22,8 @@ from .report import (
     TimelinePoint,
 )
 
-DOMAINS = ("runtime", "raw", "mem", "object")
+DOMAINS = ("runtime", "raw", "mem", "object", "sqlite")
+PYTHON_DOMAINS = DOMAINS[1:4]  # those that are seen through CPython's hooks
 _LIMITS: tuple[int, ...] = _core.bin_limits()
 _AVERAGE_SECONDS = 1.0  # time constant of the moving average
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _assembly, _core, _threads, config
-from ._assembly import DOMAINS, Options
+from ._assembly import DOMAINS, PYTHON_DOMAINS, Options
 from .report import MemoryProfilerReport
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _bits(domains: Iterable[str]) -> int:
 
 
 def _hook_domains() -> int:
-    return _bits({name for profiler in _running for name in profiler._options.domains if name != "runtime"})
+    return _bits({name for profiler in _running for name in profiler._options.domains if name in PYTHON_DOMAINS})
 
 
 class MemoryProfiler:
@@ -58,7 +58,7 @@ class MemoryProfiler:
     allocated bytes with this mean distance, as in tcmalloc and jemalloc; 524288 is good for production.
     latency_buckets: log-spaced buckets from 1 ns to 100 s, 10 to 5000; 1000 gives percentiles to within 1.7 %.
     domains: which allocations are seen, of "runtime" (libcc's own), "raw", "mem" and "object" (CPython's
-    PyMem_RawMalloc, PyMem_Malloc and PyObject_Malloc). leak_limit: how many single blocks a report lists.
+    PyMem_RawMalloc, PyMem_Malloc and PyObject_Malloc) and "sqlite" (SQLite's, see :func:`sqlite.use`). leak_limit: how many single blocks a report lists.
 
     Raises TypeError or ValueError, naming the argument, for arguments of the wrong type or range.
 
@@ -260,7 +260,7 @@ class MemoryProfiler:
         return _assembly.assemble(options, raw, live, self._names, self._notes, complete)
 
     def _note_lost_hooks(self) -> None:
-        wanted = _bits(name for name in self._options.domains if name != "runtime")
+        wanted = _bits(name for name in self._options.domains if name in PYTHON_DOMAINS)
         lost = wanted & ~_core.check_hooks(wanted)
         if lost:
             names = ", ".join(name for bit, name in enumerate(DOMAINS) if lost >> bit & 1)
@@ -277,7 +277,7 @@ class MemoryProfiler:
             _running.remove(self)
         if not _running:
             _threads.unwatch()
-            _core.remove_hooks(_bits(DOMAINS[1:]))
+            _core.remove_hooks(_bits(PYTHON_DOMAINS))
 
 
 def _let_go_of_garbage() -> None:

@@ -33,7 +33,7 @@ Accuracy = Literal["exact", "estimate", "unknown"]
 class AllocationRecord:
     """One block that was allocated while profiling and was still alive when the report was made.
 
-    ``timestamp`` is seconds since the epoch (to about 4 ms: the kernel's coarse clock), ``thread_id`` the
+    ``timestamp`` is seconds since the epoch (to about 4 ms; of blocks up to 480 bytes up to a second early), ``thread_id`` the
     registry's own id (never reused within a process), ``stack_trace`` innermost frame first as ``file:line in function``.
     """
 
@@ -95,7 +95,7 @@ class CrossThreadFlow:
 
 @dataclass
 class DomainStats:
-    """One source of allocations: ``runtime`` (libcc's own), or Python's ``raw``, ``mem`` or ``object`` domain."""
+    """One source of allocations: ``runtime`` (libcc's own), Python's ``raw``, ``mem`` or ``object`` domain, ``sqlite``."""
 
     alloc_count: int
     free_count: int

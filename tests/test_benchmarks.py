@@ -44,6 +44,21 @@ def test_smr(tmp_path):
         assert {(workload, peer, 4) for workload in ("section", "read", "update", "pending")} <= found
 
 
+def test_methods(tmp_path):
+    if "t" in getattr(sys, "abiflags", ""):
+        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
+    output, results = run(tmp_path, "methods")
+    assert "buddy" in output and results["ratios"]
+
+
+def test_sqlite(tmp_path):
+    if "t" in getattr(sys, "abiflags", "") or not (Path.home() / ".cache/concurrent-collections/sqlite").exists():
+        pytest.skip("it gets SQLite's source and compiles it: where that is there already, on the stock interpreter")
+    output, results = run(tmp_path, "sqlite")
+    assert "buddy" in output and "mem5" in output
+    assert {peer["peer"] for peer in results["results"]["mem5, 2 threads, statistics off"]} >= {"mem1", "mem5", "mimalloc"}
+
+
 def test_unknown_name():
     done = subprocess.run([sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0 and all(name in done.stderr for name in ("alloc", "profiler", "smr"))

@@ -68,7 +68,7 @@ def test_a_wrong_value_is_a_value_error_that_names_the_argument(name, value):
         ("sample_rate", 1), ("sample_rate", 1e-9), ("latency_buckets", 10), ("latency_buckets", 5000),
         ("sample_interval", 1), ("sample_interval", 1 << 40), ("stack_depth", 1), ("stack_depth", 128),
         ("leak_limit", 0), ("leak_limit", 10_000_000), ("domains", {"raw"}), ("domains", iter(["mem", "mem"])),
-        ("domains", ["runtime", "raw", "mem", "object"]),
+        ("domains", ["runtime", "raw", "mem", "object", "sqlite"]),
     ],
 )  # fmt: skip
 def test_the_limits_themselves_are_accepted(name, value):

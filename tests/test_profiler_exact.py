@@ -304,7 +304,7 @@ def test_the_sums_are_those_of_the_domains(runtime):
         runtime.cc_free(runtime.cc_alloc(50_000), 50_000)
         keep = [str(number) for number in range(1000)]
     report = profiler.report()
-    assert list(report.domains) == ["runtime", "raw", "mem", "object"]
+    assert list(report.domains) == ["runtime", "raw", "mem", "object", "sqlite"]
     for name in ("alloc_count", "free_count", "alloc_bytes", "free_bytes"):
         assert getattr(report, name) == sum(getattr(domain, name) for domain in report.domains.values()), name
     assert report.current_allocated == report.alloc_bytes - report.free_bytes

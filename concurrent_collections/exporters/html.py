@@ -303,7 +303,7 @@ def _domain_section(report: MemoryProfilerReport) -> str:
                 f'<tr><th scope="row" title="{text(_DOMAIN_MEANING.get(name, ""))}">{text(name, 24)}</th>{cells}</tr>'
             )
         body = f"<table><thead><tr><th>Domain</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        body += "<p class=\"caption\">raw, mem and object are Python's allocator domains; runtime is this library's own. Live blocks include padding.</p>"
+        body += "<p class=\"caption\">raw, mem and object are Python's allocator domains; runtime is this library's own; sqlite is SQLite on it. Live blocks include padding.</p>"
     totals = [
         ("Allocations", format_count(report.alloc_count), "alloc_count"),
         ("Frees", format_count(report.free_count), "free_count"),
@@ -327,6 +327,7 @@ _DOMAIN_MEANING = {
     "raw": "PyMem_RawMalloc: memory that needs no thread state",
     "mem": "PyMem_Malloc: buffers such as a list's items",
     "object": "PyObject_Malloc: Python objects",
+    "sqlite": "what SQLite takes from this library's allocators",
 }
 
 

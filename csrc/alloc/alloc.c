@@ -12,6 +12,8 @@
 _Atomic(unsigned) cc__alloc_mode;
 static cc__mutex_t mode_lock;
 static _Atomic(const cc__alloc_observer_t *) observer;
+_Atomic(const cc__plugged_observer_t *) cc__plugged_observer;
+_Atomic(const cc__plugged_t *) cc__plugged_last;
 static _Atomic(bool) libc_selected;
 
 #if defined(CC_DEBUG)

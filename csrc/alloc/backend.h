@@ -57,11 +57,11 @@ static inline size_t cc__libc_good_size(size_t size) {
  * bytes, and cc__main_release. Without fault injection they are mimalloc's own functions and nothing else; mi_free_size
  * differs from mi_free by an assertion. */
 #if defined(CC_BACKEND_LIBC)
-static void *cc__main_allocate(size_t size) {
+static inline void *cc__main_allocate(size_t size) {
     return cc__libc_allocate(size, 1, false);
 }
 
-static void cc__main_release(void *pointer, size_t size) {
+static inline void cc__main_release(void *pointer, size_t size) {
     (void)size;
     free(pointer);
 }
@@ -70,6 +70,8 @@ enum { CC__MAIN_SMALL_MAX = 1024 };
 #define cc__main_allocate_small cc__main_allocate
 
 #define cc__main_good_size(size) cc__libc_good_size(size)
+#define cc__main_usable_size(pointer) cc__libc_usable_size(pointer)
+#define cc__main_reallocate cc__libc_reallocate
 
 #else
 #include <mimalloc.h>
@@ -77,7 +79,7 @@ enum { CC__MAIN_SMALL_MAX = 1024 };
 #define cc__main_release mi_free_size
 enum { CC__MAIN_SMALL_MAX = MI_SMALL_SIZE_MAX };
 #if defined(CC_FAULT_INJECTION)
-static void *cc__main_allocate(size_t size) {
+static inline void *cc__main_allocate(size_t size) {
     return cc__fault_due() ? NULL : mi_malloc(size);
 }
 #define cc__main_allocate_small cc__main_allocate
@@ -87,6 +89,7 @@ static void *cc__main_allocate(size_t size) {
 #endif
 
 #define cc__main_good_size(size) mi_good_size(size)
+#define cc__main_usable_size(pointer) mi_usable_size(pointer)
 
 static inline void *cc__main_allocate_any(size_t size, size_t alignment, bool zero, size_t *block) {
     if (cc__fault_due()) return NULL;

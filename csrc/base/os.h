@@ -5,6 +5,9 @@
 
 #include "cc/base.h"
 
+#include "atomics.h"
+#include "blocking.h"
+
 /* Address space of `size` bytes (> 0, rounded up to pages), zeroed, readable and writable, not backed by memory until
  * it is touched and never by huge pages. NULL when there is none. */
 void *cc__os_map(size_t size);
@@ -22,6 +25,9 @@ uint64_t cc__os_wall_ns(void);
 /* The monotonic clock at the resolution of the kernel's tick (about 4 ms), a third of the price. */
 uint64_t cc__os_coarse_ns(void);
 
+/* The wall clock's second: a load where the system has it in memory. */
+int64_t cc__os_wall_second(void);
+
 /* The system's id of the calling thread, as /proc and threading.Thread.native_id know it. */
 uint64_t cc__os_thread_id(void);
 
@@ -30,9 +36,26 @@ typedef struct cc__mutex {
     _Atomic(unsigned) state;
 } cc__mutex_t;
 
-void cc__mutex_lock(cc__mutex_t *mutex);
-bool cc__mutex_try_lock(cc__mutex_t *mutex);
-void cc__mutex_unlock(cc__mutex_t *mutex);
+/* For the inlines below: waits for the mutex and takes it; wakes who waits. */
+void cc__mutex_wait(cc__mutex_t *mutex);
+void cc__mutex_wake(cc__mutex_t *mutex);
+
+/* The state: 0 free, 1 held, 2 held with waiters (Drepper, "Futexes Are Tricky", mutex 2). */
+static inline bool cc__mutex_try_lock(cc__mutex_t *mutex) {
+    unsigned expected = 0;
+    /* acquire on success pairs with the release in cc__mutex_unlock */
+    return cc__swap_if_acq_rel(&mutex->state, &expected, 1u);
+}
+
+static inline void cc__mutex_lock(cc__mutex_t *mutex) {
+    cc__may_block("a lock");
+    if (CC_UNLIKELY(!cc__mutex_try_lock(mutex))) cc__mutex_wait(mutex);
+}
+
+static inline void cc__mutex_unlock(cc__mutex_t *mutex) {
+    /* release pairs with the acquire of the next owner */
+    if (CC_UNLIKELY(atomic_exchange_explicit(&mutex->state, 0u, memory_order_release) == 2)) cc__mutex_wake(mutex);
+}
 
 /* Lets another thread run; lets `ns` nanoseconds pass. */
 void cc__os_yield(void);
@@ -49,6 +72,14 @@ void cc__os_barrier(void);
 /* Calls `function(value)` when a thread that called cc__os_at_thread_exit ends. One function for the process; calling
  * again from such a function makes it run once more, a few times at most. CC_ERROR_MEMORY when the system has no key. */
 int cc__os_at_thread_exit(void (*function)(void *), void *value);
+
+/* The return addresses of the calling thread's stack, the innermost first, without this function's own; at most `most` of them,
+ * 0 where the system cannot tell. The first call may take memory from the C heap and locks of the loader's. */
+unsigned cc__os_backtrace(void **frames, unsigned most);
+
+/* What lies at a code address, as "function+0x1f (library+0x2ab)" with what is known of it; always terminated. Only names
+ * that a library exports are known. */
+void cc__os_describe(const void *address, char *text, size_t size);
 
 /* Registers fork handlers: before (parent), after in the parent, after in the child. */
 int cc__os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));

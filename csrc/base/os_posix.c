@@ -1,10 +1,11 @@
 /* base/os_posix.c: base/os.h for Linux and other POSIX systems. The only file of libcc with system headers, but for
- * cycles.h's processor intrinsics. */
+ * sigterm.c and cycles.h's processor intrinsics. */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
 #include "os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,13 +16,18 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__has_include)
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#define HAS_BACKTRACE 1
+#endif
+#endif
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #endif
 
 #include "atomics.h"
-#include "blocking.h"
 #include "fault.h"
 
 #if !defined(MAP_NORESERVE)
@@ -72,6 +78,10 @@ uint64_t cc__os_coarse_ns(void) {
 #endif
 }
 
+int64_t cc__os_wall_second(void) {
+    return time(NULL);
+}
+
 uint64_t cc__os_thread_id(void) {
 #if defined(__linux__)
     return (uint64_t)syscall(SYS_gettid);
@@ -108,36 +118,23 @@ int cc_resident_bytes(size_t *current, size_t *peak) {
 #endif
 }
 
-/* The mutex: 0 free, 1 held, 2 held with waiters (Drepper, "Futexes Are Tricky", mutex 2). */
-static void wait_while_contended(cc__mutex_t *mutex) {
-#if defined(__linux__)
-    (void)syscall(SYS_futex, &mutex->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
-#else
-    (void)mutex;
-    sched_yield();
-#endif
-}
-
-bool cc__mutex_try_lock(cc__mutex_t *mutex) {
-    unsigned expected = 0;
-    /* acquire on success pairs with the release in cc__mutex_unlock */
-    return cc__swap_if_acq_rel(&mutex->state, &expected, 1u);
-}
-
-void cc__mutex_lock(cc__mutex_t *mutex) {
-    cc__may_block("a lock");
-    if (CC_LIKELY(cc__mutex_try_lock(mutex))) return;
+void cc__mutex_wait(cc__mutex_t *mutex) {
     /* acquire pairs with the release in cc__mutex_unlock */
-    while (atomic_exchange_explicit(&mutex->state, 2u, memory_order_acquire) != 0) wait_while_contended(mutex);
-}
-
-void cc__mutex_unlock(cc__mutex_t *mutex) {
-    /* release pairs with the acquire of the next owner */
-    if (atomic_exchange_explicit(&mutex->state, 0u, memory_order_release) == 2) {
+    while (atomic_exchange_explicit(&mutex->state, 2u, memory_order_acquire) != 0) {
 #if defined(__linux__)
-        (void)syscall(SYS_futex, &mutex->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        (void)syscall(SYS_futex, &mutex->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+#else
+        sched_yield();
 #endif
     }
+}
+
+void cc__mutex_wake(cc__mutex_t *mutex) {
+#if defined(__linux__)
+    (void)syscall(SYS_futex, &mutex->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+#else
+    (void)mutex;
+#endif
 }
 
 void cc__os_yield(void) {
@@ -203,4 +200,33 @@ int cc__os_at_thread_exit(void (*function)(void *), void *value) {
 
 int cc__os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void)) {
     return pthread_atfork(before, parent, child) == 0 ? CC_OK : CC_ERROR_MEMORY;
+}
+
+__attribute__((noinline)) unsigned cc__os_backtrace(void **frames, unsigned most) {
+#if defined(HAS_BACKTRACE)
+    enum { MOST = 128 };
+    void *found[MOST];
+    int count = backtrace(found, (int)(most < MOST - 1 ? most + 1 : MOST));
+    for (int i = 1; i < count; i++) frames[i - 1] = found[i];
+    return count > 1 ? (unsigned)count - 1 : 0;
+#else
+    (void)frames;
+    (void)most;
+    return 0;
+#endif
+}
+
+void cc__os_describe(const void *address, char *text, size_t size) {
+    Dl_info info = {0};
+    if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
+        (void)snprintf(text, size, "%p", address);
+        return;
+    }
+    const char *slash = strrchr(info.dli_fname, '/'), *library = slash != NULL ? slash + 1 : info.dli_fname;
+    size_t offset = (size_t)((const char *)address - (const char *)info.dli_fbase);
+    if (info.dli_sname != NULL)
+        (void)snprintf(text, size, "%s+0x%zx (%s+0x%zx)", info.dli_sname,
+                       (size_t)((const char *)address - (const char *)info.dli_saddr), library, offset);
+    else
+        (void)snprintf(text, size, "%s+0x%zx", library, offset);
 }

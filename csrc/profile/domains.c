@@ -31,6 +31,8 @@ typedef struct {
     size_t count;     /* CALLOC: size = count * element */
     size_t alignment; /* runtime */
     void *pointer;    /* REALLOC */
+    size_t element;   /* CALLOC */
+    const cc__plugged_t *below; /* sqlite */
 } request_t;
 
 /* Hands the request to the allocator below; at least `least` bytes of it. */
@@ -40,6 +42,11 @@ INLINE void *perform(unsigned domain, request_t request, size_t least) {
         if (request.kind == REALLOC) return cc__base_reallocate(request.pointer, bytes);
         return cc__base_allocate(bytes, request.alignment, request.kind == CALLOC);
     }
+    if (domain == CC_PROFILE_SQLITE) {
+        size_t bytes = request.size < least ? least : request.size;
+        if (request.kind == REALLOC) return request.below->reallocate(request.below, request.pointer, bytes);
+        return request.below->allocate(request.below, bytes);
+    }
     /* acquire pairs with the release in cc_profile_wrap */
     const cc_profile_allocator_t *below = cc__load_acquire(&original[domain]);
     bool raise = request.size < least;
@@ -47,14 +54,18 @@ INLINE void *perform(unsigned domain, request_t request, size_t least) {
     case MALLOC: return below->malloc(below->context, raise ? least : request.size);
     case CALLOC:
         if (CC_UNLIKELY(raise)) return below->calloc(below->context, 1, least);
-        return below->calloc(below->context, request.count, request.count != 0 ? request.size / request.count : 0);
+        return below->calloc(below->context, request.count, request.element);
     default: return below->realloc(below->context, request.pointer, raise ? least : request.size);
     }
 }
 
-INLINE void perform_free(unsigned domain, void *pointer) {
+INLINE void perform_free(unsigned domain, const cc__plugged_t *plugged, void *pointer) {
     if (domain == CC_PROFILE_RUNTIME) {
         cc__base_release(pointer);
+        return;
+    }
+    if (domain == CC_PROFILE_SQLITE) {
+        plugged->release(plugged, pointer);
         return;
     }
     const cc_profile_allocator_t *below = cc__load_acquire(&original[domain]); /* as in perform() */
@@ -69,16 +80,17 @@ static void draw_timing(cc__shard_t *shard) {
     shard->timing_countdown = (int32_t)(CC__TIMING_PERIOD / 2 + (shard->random >> 33) % CC__TIMING_PERIOD);
 }
 
-/* Whether a recorded operation is timed: when the countdown ends, and every fourth of the few that are sampled. */
+/* Whether a recorded operation is timed: when the countdown ends, and every eighth of the few that are sampled. */
 INLINE bool is_timed(cc__shard_t *shard, bool exact) {
-    return exact ? shard->timing_countdown-- <= 0 : ++shard->samples_seen % 4 == 0;
+    return exact ? shard->timing_countdown-- <= 0 : ++shard->samples_seen % CC__SAMPLES_PER_TIMING == 0;
 }
 
 /* What comes before a timed operation; the clock is read after it. */
 static __attribute__((noinline)) void prepare_timing(cc__shard_t *shard) {
     draw_timing(shard);
+    shard->clock_is_due = true;
     cc__shard_flush(shard);
-    if (++shard->timings % CC__TIMINGS_PER_CHECK == 0) cc__timeline_check(cc__os_coarse_ns());
+    if (++shard->timings % CC__TIMINGS_PER_CHECK == 0 || !shard->session.exact) cc__timeline_check(cc__os_coarse_ns());
 }
 
 static __attribute__((noinline)) void finish_timing(cc__shard_t *shard, _Atomic(uint64_t) *histogram, uint64_t cycles) {
@@ -94,14 +106,15 @@ INLINE void *perform_timed(cc__shard_t *shard, unsigned domain, request_t reques
     return pointer;
 }
 
-INLINE void perform_free_timed(cc__shard_t *shard, unsigned domain, void *pointer, bool timed) {
+INLINE void perform_free_timed(cc__shard_t *shard, unsigned domain, const cc__plugged_t *plugged, void *pointer,
+                               bool timed) {
     if (CC_LIKELY(!timed)) {
-        perform_free(domain, pointer);
+        perform_free(domain, plugged, pointer);
         return;
     }
     prepare_timing(shard);
     uint64_t before = cc__cycles();
-    perform_free(domain, pointer);
+    perform_free(domain, plugged, pointer);
     finish_timing(shard, shard->free_latency, cc__cycles() - before);
 }
 
@@ -119,10 +132,24 @@ static __attribute__((noinline)) cc__leaf_t *add_leaf(cc__shard_t *shard, uintpt
     return leaf;
 }
 
+static __attribute__((noinline)) uint64_t read_origin_time(cc__shard_t *shard, int64_t second) {
+    shard->clock_is_due = false;
+    shard->origin_second = second;
+    return shard->origin_time =
+               (cc__os_coarse_ns() - cc__load_relaxed(&cc__recorder.epoch_coarse_ns)) >> CC__TIME_SHIFT;
+}
+
+/* The time of an allocation; for a small block it may be that of an earlier one, by less than a second: the clock is read when
+ * the wall clock's second changes, which costs a load to know, with each timed operation, and for all that is not small. */
+INLINE uint64_t origin_time(cc__shard_t *shard) {
+    int64_t second = cc__os_wall_second();
+    if (CC_UNLIKELY(shard->clock_is_due || second != shard->origin_second)) return read_origin_time(shard, second);
+    return shard->origin_time;
+}
+
 /* What only leak detection asks for: the time goes beside the record, the site is returned in place for it. */
-static __attribute__((noinline)) uint64_t put_origin(cc__shard_t *shard, unsigned domain, _Atomic(uint64_t) *word) {
-    if ((shard->sync_word & CC__TIMES) != 0)
-        cc__store_relaxed(word + 1, (cc__os_coarse_ns() - cc__load_relaxed(&cc__recorder.epoch_coarse_ns)) >> CC__TIME_SHIFT);
+INLINE uint64_t put_origin(cc__shard_t *shard, unsigned domain, _Atomic(uint64_t) *word) {
+    if ((shard->sync_word & CC__TIMES) != 0) cc__store_relaxed(word + 1, origin_time(shard));
     if ((shard->sync_word & CC__STACKS) == 0) return 0;
     return (uint64_t)cc__site_capture(shard, domain) << CC__SITE_SHIFT;
 }
@@ -137,13 +164,17 @@ INLINE bool put_record(cc__shard_t *shard, uint64_t config, unsigned domain, voi
     }
     size_t index = cc__shadow_index(address);
     uint64_t record = shard->stamp;
-    if (CC_UNLIKELY((config & (CC__STACKS | CC__TIMES)) != 0)) record |= put_origin(shard, domain, &leaf->words[index]);
+    if (CC_UNLIKELY((config & (CC__STACKS | CC__TIMES)) != 0)) {
+        shard->clock_is_due = true;
+        record |= put_origin(shard, domain, &leaf->words[index]);
+    }
+    /* The locked instruction comes before the stores, which may miss the cache: it would wait for them. */
+    if ((config & CC__EXACT) == 0)
+        cc__or_relaxed(&leaf->sampled[index / 64], (uint64_t)1 << (index % 64));
     if (CC_UNLIKELY(size >= CC__SIZE_BESIDE)) {
         cc__store_relaxed(&leaf->words[index + 2], size < CC__BESIDE_LIMIT ? size : CC__BESIDE_LIMIT - 1);
         size = CC__SIZE_BESIDE;
     }
-    if ((config & CC__EXACT) == 0)
-        cc__or_relaxed(&leaf->sampled[index / 64], (uint64_t)1 << (index % 64));
     cc__store_relaxed(&leaf->words[index], record | size);
     return true;
 }
@@ -180,8 +211,7 @@ static void count_sample(cc__shard_t *shard, uint64_t config, unsigned domain, v
         return;
     }
     if (!put_record(shard, config, domain, pointer, size)) return;
-    cc__session_t session = {false, shard->rate, shard->interval};
-    double weight = cc__session_weight(&session, size);
+    double weight = cc__session_weight(&shard->session, size);
     double variance = weight * (weight - 1); /* (1 - p) / p^2, Horvitz and Thompson 1952 */
     cc__estimated_t *sums = &shard->estimated[domain];
     cc__own_add(&shard->samples, 1);
@@ -289,11 +319,11 @@ INLINE bool sample_is_due(cc__thread_t *thread, size_t size) {
 /* An unsampled allocation of a thread in line: one countdown, and the call is passed on. Only the allocators for small
  * objects hand large requests to another domain, whose wrapper must not count them again. */
 INLINE bool may_pass_unsampled(uint64_t config, unsigned domain, size_t size) {
-    if ((config & CC__EXACT) != 0) return false;
+    if (CC_UNLIKELY((config & CC__EXACT) != 0)) return false; /* so costs the exact session, which is slower, the jump */
     if (CC_UNLIKELY(size > UNGUARDED_SIZE) && domain > CC_PROFILE_RAW) return false;
     cc__thread_t *thread = cc__thread_self;
     if (CC_UNLIKELY(thread == NULL) || CC_UNLIKELY(thread->observer_state != config)) return false;
-    return !sample_is_due(thread, size);
+    return CC_LIKELY(!sample_is_due(thread, size));
 }
 
 /* All that is not passed on at once. In a sampled session the countdown was taken if may_pass_unsampled got that far;
@@ -315,11 +345,11 @@ INLINE void *allocate_slowly(uint64_t config, unsigned domain, request_t request
 
 /* ---- free ------------------------------------------------------------------------------------------------------- */
 
-INLINE void release_slowly(uint64_t config, unsigned domain, void *pointer) {
+INLINE void release_slowly(uint64_t config, unsigned domain, const cc__plugged_t *plugged, void *pointer) {
     uint64_t state;
     cc__shard_t *shard = pointer != NULL ? own_shard_for_free(config, domain, &state) : NULL;
     if (CC_UNLIKELY(shard == NULL)) {
-        perform_free(domain, pointer);
+        perform_free(domain, plugged, pointer);
         return;
     }
     cc__thread_t *thread = shard->thread;
@@ -332,7 +362,7 @@ INLINE void release_slowly(uint64_t config, unsigned domain, void *pointer) {
         count_free(shard, domain, record, cc__record_size(leaf, index, record));
     else if (exact)
         cc__own_add(&shard->untracked_frees, 1);
-    perform_free_timed(shard, domain, pointer, is_timed(shard, exact));
+    perform_free_timed(shard, domain, plugged, pointer, is_timed(shard, exact));
     thread->observer_state = state;
 }
 
@@ -435,60 +465,66 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
 
 #define DEFINE_WRAPPERS(name, domain) \
     APART void *name##_malloc_slowly(size_t size, uint64_t config) { \
-        request_t request = {MALLOC, size, size, 1, 1, NULL}; \
+        request_t request = {.kind = MALLOC, .size = size, .bytes = size}; \
         return allocate_slowly(config, domain, request); \
     } \
     APART void *name##_malloc_recorded(size_t size, uint64_t config) { \
         cc__shard_t *shard = common_shard(config); \
         if (CC_UNLIKELY(shard == NULL || size > UNGUARDED_SIZE)) return name##_malloc_slowly(size, config); \
-        request_t request = {MALLOC, size, size, 1, 1, NULL}; \
+        request_t request = {.kind = MALLOC, .size = size, .bytes = size}; \
         shard->timing_countdown--; \
         return record_small(shard, domain, perform(domain, request, shard->least_size), size); \
     } \
     static void *name##_malloc(void *context, size_t size) { \
         (void)context; \
-        request_t request = {MALLOC, size, size, 1, 1, NULL}; \
+        request_t request = {.kind = MALLOC, .size = size, .bytes = size}; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
-        if (CC_LIKELY(config == 0) || may_pass_unsampled(config, domain, size)) return perform(domain, request, 0); \
-        return name##_malloc_recorded(size, config); \
+        if (CC_LIKELY(config != 0) && CC_UNLIKELY(!may_pass_unsampled(config, domain, size))) \
+            return name##_malloc_recorded(size, config); \
+        return perform(domain, request, 0); \
+    } \
+    APART void *name##_calloc_slowly(size_t count, size_t size, uint64_t config) { \
+        request_t request = {.kind = CALLOC, .size = count * size, .count = count, .element = size}; \
+        return allocate_slowly(config, domain, request); \
     } \
     static void *name##_calloc(void *context, size_t count, size_t size) { \
         (void)context; \
         size_t bytes; \
         if (__builtin_mul_overflow(count, size, &bytes)) return NULL; \
-        request_t request = {CALLOC, bytes, bytes, count, 1, NULL}; \
+        request_t request = {.kind = CALLOC, .size = bytes, .count = count, .element = size}; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
-        if (CC_LIKELY(config == 0)) return perform(domain, request, 0); \
-        return allocate_slowly(config, domain, request); \
+        if (CC_LIKELY(config != 0) && CC_UNLIKELY(!may_pass_unsampled(config, domain, bytes))) \
+            return name##_calloc_slowly(count, size, config); \
+        return perform(domain, request, 0); \
     } \
     APART void *name##_realloc_slowly(void *pointer, size_t size, uint64_t config) { \
-        request_t request = {REALLOC, size, size, 1, 1, pointer}; \
+        request_t request = {.kind = REALLOC, .size = size, .bytes = size, .pointer = pointer}; \
         return reallocate_slowly(config, domain, request); \
     } \
     static void *name##_realloc(void *context, void *pointer, size_t size) { \
         (void)context; \
-        request_t request = {REALLOC, size, size, 1, 1, pointer}; \
+        request_t request = {.kind = REALLOC, .size = size, .bytes = size, .pointer = pointer}; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
         if (CC_LIKELY(config == 0)) return perform(domain, request, 0); \
         return name##_realloc_slowly(pointer, size, config); \
     } \
     APART void name##_free_slowly(void *pointer, uint64_t config) { \
-        release_slowly(config, domain, pointer); \
+        release_slowly(config, domain, NULL, pointer); \
     } \
     APART void name##_free_recorded(void *pointer, uint64_t config) { \
         cc__shard_t *shard = common_shard(config); \
         if (CC_UNLIKELY(shard == NULL || !forget_small(shard, domain, pointer))) \
             name##_free_slowly(pointer, config); \
         else \
-            perform_free(domain, pointer); \
+            perform_free(domain, NULL, pointer); \
     } \
     static void name##_free(void *context, void *pointer) { \
         (void)context; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
-        if (CC_LIKELY(config == 0) || !may_be_recorded(config, pointer)) \
-            perform_free(domain, pointer); \
-        else \
+        if (CC_LIKELY(config != 0) && CC_UNLIKELY(may_be_recorded(config, pointer))) \
             name##_free_recorded(pointer, config); \
+        else \
+            perform_free(domain, NULL, pointer); \
     }
 
 DEFINE_WRAPPERS(raw, CC_PROFILE_RAW)
@@ -497,14 +533,14 @@ DEFINE_WRAPPERS(object, CC_PROFILE_OBJECT)
 
 /* The runtime's own allocations come through the observer of alloc/. */
 static void *runtime_allocate(size_t size, size_t bytes, size_t alignment, bool zero) {
-    request_t request = {zero ? CALLOC : MALLOC, size, bytes, 1, alignment, NULL};
+    request_t request = {.kind = zero ? CALLOC : MALLOC, .size = size, .bytes = bytes, .alignment = alignment};
     uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_RUNTIME]);
     if (config == 0) return perform(CC_PROFILE_RUNTIME, request, 0);
     return allocate_slowly(config, CC_PROFILE_RUNTIME, request);
 }
 
 static void *runtime_reallocate(void *pointer, size_t size) {
-    request_t request = {REALLOC, size, size, 1, 1, pointer};
+    request_t request = {.kind = REALLOC, .size = size, .bytes = size, .pointer = pointer};
     uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_RUNTIME]);
     if (config == 0) return perform(CC_PROFILE_RUNTIME, request, 0);
     return reallocate_slowly(config, CC_PROFILE_RUNTIME, request);
@@ -513,12 +549,42 @@ static void *runtime_reallocate(void *pointer, size_t size) {
 static void runtime_release(void *pointer) {
     uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_RUNTIME]);
     if (config == 0 || !may_be_recorded(config, pointer))
-        perform_free(CC_PROFILE_RUNTIME, pointer);
+        perform_free(CC_PROFILE_RUNTIME, NULL, pointer);
     else
-        release_slowly(config, CC_PROFILE_RUNTIME, pointer);
+        release_slowly(config, CC_PROFILE_RUNTIME, NULL, pointer);
 }
 
 const cc__alloc_observer_t cc__runtime_observer = {runtime_allocate, runtime_reallocate, runtime_release};
+
+/* SQLite's come through the other one, from whatever allocator is plugged into it. */
+static void *sqlite_allocate(const cc__plugged_t *below, size_t size) {
+    request_t request = {.kind = MALLOC, .size = size, .below = below};
+    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
+    if (config == 0) return perform(CC_PROFILE_SQLITE, request, 0);
+    return allocate_slowly(config, CC_PROFILE_SQLITE, request);
+}
+
+static void *sqlite_reallocate(const cc__plugged_t *below, void *pointer, size_t size) {
+    request_t request = {.kind = REALLOC, .size = size, .pointer = pointer, .below = below};
+    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
+    if (config == 0) return perform(CC_PROFILE_SQLITE, request, 0);
+    return reallocate_slowly(config, CC_PROFILE_SQLITE, request);
+}
+
+static void sqlite_release(const cc__plugged_t *below, void *pointer) {
+    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
+    if (config == 0 || !may_be_recorded(config, pointer))
+        perform_free(CC_PROFILE_SQLITE, below, pointer);
+    else
+        release_slowly(config, CC_PROFILE_SQLITE, below, pointer);
+}
+
+const cc__plugged_observer_t cc__sqlite_observer = {sqlite_allocate, sqlite_reallocate, sqlite_release};
+
+/* The domains that cc_profile_wrap is for. */
+static bool is_wrapped(unsigned domain) {
+    return domain >= CC_PROFILE_RAW && domain <= CC_PROFILE_OBJECT;
+}
 
 #define WRAPPER(name) {NULL, name##_malloc, name##_calloc, name##_realloc, name##_free}
 static const cc_profile_allocator_t wrappers[CC_PROFILE_DOMAINS] = {
@@ -528,7 +594,7 @@ unsigned cc__profile_classes[CC_PROFILE_DOMAINS] = {[CC_PROFILE_RUNTIME] = CC_PR
 
 int cc_profile_wrap(unsigned domain, const cc_profile_allocator_t *below, unsigned classes,
                     cc_profile_allocator_t *wrapper) {
-    if (domain == CC_PROFILE_RUNTIME || domain >= CC_PROFILE_DOMAINS || below == NULL || wrapper == NULL ||
+    if (!is_wrapped(domain) || below == NULL || wrapper == NULL ||
         classes > CC_PROFILE_CLASSES_MIMALLOC)
         return CC_ERROR_ARGUMENT;
     int status = CC_OK;
@@ -553,7 +619,7 @@ int cc_profile_wrap(unsigned domain, const cc_profile_allocator_t *below, unsign
 }
 
 bool cc_profile_unwrap(unsigned domain, const cc_profile_allocator_t *present, cc_profile_allocator_t *below) {
-    if (domain == CC_PROFILE_RUNTIME || domain >= CC_PROFILE_DOMAINS || present->malloc != wrappers[domain].malloc)
+    if (!is_wrapped(domain) || present->malloc != wrappers[domain].malloc)
         return false;
     *below = *cc__load_acquire(&original[domain]); /* as in perform() */
     return true;
@@ -582,7 +648,7 @@ static bool end_probe(unsigned domain, uint64_t begun) {
 }
 
 bool cc_profile_reaches(unsigned domain, const cc_profile_allocator_t *allocator) {
-    if (domain == CC_PROFILE_RUNTIME || domain >= CC_PROFILE_DOMAINS) return false;
+    if (!is_wrapped(domain)) return false;
     cc__thread_t *thread = cc__thread_get();
     if (thread == NULL) return true; /* no memory */
     uint64_t state = thread->observer_state;

@@ -51,7 +51,7 @@ static void begin_session(void) {
     }
     recorder.domains = domains;
     recorder.session++;
-    recorder.sessions[recorder.session] = (cc__session_t){exact, rate, exact ? 0 : interval};
+    recorder.sessions[recorder.session] = cc__session(exact, rate, interval);
     if (domains == 0) {
         recorder.exact_before = false;
         recorder.exact_since = 0;
@@ -68,6 +68,8 @@ static void begin_session(void) {
         cc__store_release(&cc__profile_config[d], (domains >> d & 1) != 0 ? config : 0);
     }
     cc__alloc_observe((domains >> CC_PROFILE_RUNTIME & 1) != 0 ? &cc__runtime_observer : NULL);
+    /* release pairs with the acquire loads of whoever is plugged in; calls that hold it still are passed on */
+    cc__store_release(&cc__plugged_observer, (domains >> CC_PROFILE_SQLITE & 1) != 0 ? &cc__sqlite_observer : NULL);
 }
 
 static cc_profile_t **find_profile(cc_profile_t *profile) {

@@ -74,10 +74,11 @@ cc__shard_t *cc__shard_sync(cc__thread_t *thread, uint64_t config) {
     const cc__session_t *about = &recorder.sessions[session];
     shard->sync_word = config;
     shard->stamp = (uint64_t)shard->slot << CC__SLOT_SHIFT | (uint64_t)session << CC__SESSION_SHIFT;
-    shard->rate = about->rate;
-    shard->interval = about->interval;
-    shard->rate_scale = about->rate > 0 && about->rate < 1 ? 1 / log1p(-about->rate) : 0;
+    shard->session = *about;
+    shard->countdowns_left = 0;
+    shard->counts_exactly |= recorder.exact_before;
     shard->quantum = about->exact ? CC__FLUSH_QUANTUM : CC__SAMPLED_QUANTUM;
+    shard->clock_is_due = true;
     shard->wants_origin = (config & (CC__TIMES | CC__STACKS)) != 0;
     shard->least_size = (config & CC__TIMES) != 0 ? 17 : 9;
     shard->oldest_session = session;
@@ -93,7 +94,7 @@ cc__shard_t *cc__shard_sync(cc__thread_t *thread, uint64_t config) {
                            : recorder.exact_since > youngest ? recorder.exact_since
                                                              : youngest;
     cc__mutex_unlock(&recorder.lock);
-    thread->observer_countdown = cc__draw_countdown(shard);
+    if (!about->exact) thread->observer_countdown = cc__draw_countdown(shard);
     thread->observer_mask = (config & CC__INTERVAL) != 0 ? SIZE_MAX : 0;
     thread->observer_state = config;
     return shard;
@@ -111,19 +112,32 @@ static double draw_uniform(cc__shard_t *shard) {
     return (double)((x * 0x2545F4914F6CDD1Du >> 11) + 1) * 0x1p-53;
 }
 
+/* Distances of a Poisson process are exponential, of Bernoulli trials geometric. */
+static __attribute__((noinline)) void draw_countdowns(cc__shard_t *shard) {
+    double scale = shard->session.scale;
+    for (unsigned i = 0; i < CC__COUNTDOWNS; i++) {
+        double distance = log(draw_uniform(shard)) * scale;
+        int64_t whole = distance < 0x1p62 ? (int64_t)distance : (int64_t)1 << 62;
+        shard->countdowns[i] = whole + ((double)whole < distance || whole == 0); /* rounded up, 1 at least */
+    }
+    shard->countdowns_left = CC__COUNTDOWNS;
+}
+
 int64_t cc__draw_countdown(cc__shard_t *shard) {
-    double u = draw_uniform(shard), distance = 1;
-    if (shard->interval > 0)
-        distance = ceil(-log(u) * shard->interval); /* of a Poisson process: exponential */
-    else if (shard->rate > 0 && shard->rate < 1)
-        distance = ceil(log(u) * shard->rate_scale); /* of Bernoulli trials: geometric */
-    return distance < 1 ? 1 : distance < 0x1p62 ? (int64_t)distance : (int64_t)1 << 62;
+    if (shard->countdowns_left == 0) draw_countdowns(shard);
+    return shard->countdowns[--shard->countdowns_left];
+}
+
+cc__session_t cc__session(bool exact, double rate, double interval) {
+    if (exact) return (cc__session_t){.exact = true};
+    if (interval > 0) return (cc__session_t){.interval = interval, .scale = -interval};
+    return rate > 0 ? (cc__session_t){.rate = rate, .weight = 1 / rate, .scale = 1 / log1p(-rate)} : (cc__session_t){0};
 }
 
 double cc__session_weight(const cc__session_t *session, uint64_t size) {
     if (session->exact) return 1;
     if (session->interval > 0) return 1 / -expm1(-((double)size + 1) / session->interval);
-    return 1 / session->rate;
+    return session->weight;
 }
 
 /* ---- live bytes, peaks, timelines -------------------------------------------------------------------------------- */

@@ -49,6 +49,8 @@ typedef struct cc__session {
     bool exact;
     double rate;     /* of RATE */
     double interval; /* of INTERVAL, else 0 */
+    double weight;   /* of RATE: 1 / rate */
+    double scale;    /* what the logarithm of a uniform number is multiplied by to give a distance */
 } cc__session_t;
 
 /* ---- per thread ------------------------------------------------------------------------------------------------- */
@@ -69,13 +71,18 @@ typedef struct cc__estimated {
     _Atomic(double) alloc_bins[CC_PROFILE_BINS], free_bins[CC_PROFILE_BINS];
 } cc__estimated_t;
 
-enum { CC__FLOW_ENTRIES = 64, CC__SITE_CACHE = 2048 };
+enum { CC__FLOW_ENTRIES = 64, CC__SITE_CACHE = 2048, CC__COUNTDOWNS = 32 };
 
 /* Frees of blocks of another thread, by its slot. Owner-only writes; emptied into the global table when full. */
 typedef struct cc__flow_entry {
     _Atomic(uint64_t) key; /* slot + 1; 0: unused */
     _Atomic(double) count, bytes;
 } cc__flow_entry_t;
+
+typedef struct cc__cached_site {
+    uint64_t hash;
+    uint32_t site;
+} cc__cached_site_t;
 
 /* A thread's part of the recorder, on pages of its own. Only the owner writes, readers add up; fields without _Atomic
  * are the owner's alone. */
@@ -88,13 +95,18 @@ typedef struct cc__shard {
     unsigned youngest_session;  /* first session of the youngest profile */
     unsigned oldest_session;    /* records before it belong to no active profile */
     bool wants_origin;          /* the session asks for times or stacks */
+    bool clock_is_due;          /* origin_time must be read anew */
+    int64_t origin_second;      /* in which origin_time was read */
+    uint64_t origin_time;       /* what stands in records made now */
     size_t least_size;          /* so that no two blocks share a granule, and times have a second one */
     int64_t quantum;            /* how far the balance may go before it is flushed */
     unsigned stack_depth;
     uint64_t sync_word;         /* the configuration that this shard is in line with */
     uint64_t random;
-    double interval, rate;      /* of the session */
-    double rate_scale;          /* 1 / log(1 - rate), for the countdown */
+    cc__session_t session;
+    int64_t countdowns[CC__COUNTDOWNS]; /* drawn in advance, for this session: all at once are cheaper than one by one */
+    unsigned countdowns_left;
+    bool counts_exactly;        /* `counted` is not all zeros */
     unsigned samples_seen;      /* sampled allocations and frees, to time some of them */
     unsigned timings;           /* since the timeline was looked at */
     uint64_t generation;        /* of the slot and the site cache */
@@ -111,16 +123,14 @@ typedef struct cc__shard {
     cc__estimated_t estimated[CC_PROFILE_DOMAINS];
     cc__flow_entry_t flows[CC__FLOW_ENTRIES];
     _Atomic(uint64_t) alloc_latency[CC__HISTOGRAM_SIZE], free_latency[CC__HISTOGRAM_SIZE];
-    struct {
-        uint64_t hash;
-        uint32_t site;
-    } site_cache[CC__SITE_CACHE];
+    cc__cached_site_t site_cache[CC__SITE_CACHE];
 } cc__shard_t;
 
 /* In an exact session the balance is flushed with every timed operation, and before it exceeds the quantum by large blocks:
  * it is off by no more than the quantum and the small blocks of the longest time between two timed operations. In sampled
  * sessions a single event stands for more. */
-enum { CC__FLUSH_QUANTUM = 4096, CC__SAMPLED_QUANTUM = 1 << 18, CC__TIMING_PERIOD = 64, CC__TIMINGS_PER_CHECK = 8 };
+enum { CC__FLUSH_QUANTUM = 4096, CC__SAMPLED_QUANTUM = 1 << 18 };
+enum { CC__TIMING_PERIOD = 64, CC__TIMINGS_PER_CHECK = 8, CC__SAMPLES_PER_TIMING = 8 };
 enum { CC__BALANCE_ERROR = CC__FLUSH_QUANTUM + CC__TIMING_PERIOD * 3 / 2 * CC__SMALL_SIZE };
 
 /* ---- totals (totals.c) ------------------------------------------------------------------------------------------ */
@@ -254,6 +264,9 @@ void cc__flow_count(cc__shard_t *shard, unsigned alloc_slot, double count, doubl
 /* The same; `locked`: the caller holds the recorder's lock. */
 void cc__flow_count_locked(cc__shard_t *shard, unsigned alloc_slot, double count, double bytes, bool locked);
 
+/* A session of this kind: exact, or sampled by bytes where interval > 0, else by rate. */
+cc__session_t cc__session(bool exact, double rate, double interval);
+
 /* The weight of a sampled block: the inverse of the probability with which it was chosen. */
 double cc__session_weight(const cc__session_t *session, uint64_t size);
 
@@ -282,6 +295,7 @@ void cc__sites_unlock(void);
 /* ---- domains (domains.c) ---------------------------------------------------------------------------------------- */
 
 extern const cc__alloc_observer_t cc__runtime_observer;
+extern const cc__plugged_observer_t cc__sqlite_observer;
 /* CC_PROFILE_CLASSES_… of each domain. Written while nothing of the domain is recorded. */
 extern unsigned cc__profile_classes[CC_PROFILE_DOMAINS];
 

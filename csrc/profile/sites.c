@@ -88,34 +88,29 @@ static uint32_t intern(uint64_t hash, const cc_profile_frame_t *frames, unsigned
     return id;
 }
 
-/* One 64 x 64 -> 128 bit multiplication a frame, halves folded (after wyhash's mum). */
-static inline uint64_t mix(uint64_t hash, const cc_profile_frame_t *frame) {
-    __extension__ typedef unsigned __int128 wide_t;
-    wide_t product = (wide_t)((uint64_t)(uintptr_t)frame->code ^ hash) *
-                     ((uint64_t)frame->offset * 0x9E3779B97F4A7C15u ^ 0xA0761D6478BD642Fu);
-    return (uint64_t)product ^ (uint64_t)(product >> 64) ^ (hash << 23 | hash >> 41);
-}
-
-uint32_t cc__site_capture(cc__shard_t *shard, unsigned domain) {
-    const cc_profile_frame_provider_t *source = cc__load_acquire(&provider); /* pairs with cc_profile_set_frame_provider */
-    if (source == NULL) return 0;
+static __attribute__((noinline)) uint32_t find_site(cc__shard_t *shard, uint64_t hash, bool attached) {
     cc_profile_frame_t frames[CC_PROFILE_MAX_DEPTH];
-    unsigned depth = source->capture(frames, shard->stack_depth, domain >= CC_PROFILE_MEM);
-    /* Python's domains without a frame are the interpreter's own; the runtime is also used by threads that run no Python,
-     * and an empty stack is then a site like any other. */
-    if (depth == 0 && domain != CC_PROFILE_RUNTIME) return 0;
-    uint64_t hash = shard->generation;
-    for (unsigned i = 0; i < depth; i++) hash = mix(hash, &frames[i]);
-    unsigned line = (unsigned)(hash >> 7) % CC__SITE_CACHE;
-    if (CC_LIKELY(shard->site_cache[line].hash == hash)) return shard->site_cache[line].site;
+    unsigned depth = cc__load_relaxed(&provider)->capture(frames, shard->stack_depth, attached);
     uint32_t site = intern(hash, frames, depth);
     if (site == 0) {
         cc__own_add(&shard->dropped_stacks, 1);
         return 0;
     }
-    shard->site_cache[line].hash = hash;
-    shard->site_cache[line].site = site;
+    cc__cached_site_t *cached = &shard->site_cache[(hash >> 7) % CC__SITE_CACHE];
+    *cached = (cc__cached_site_t){hash, site};
     return site;
+}
+
+uint32_t cc__site_capture(cc__shard_t *shard, unsigned domain) {
+    const cc_profile_frame_provider_t *source = cc__load_acquire(&provider); /* pairs with cc_profile_set_frame_provider */
+    if (CC_UNLIKELY(source == NULL)) return 0;
+    bool attached = domain == CC_PROFILE_MEM || domain == CC_PROFILE_OBJECT;
+    uint64_t seed = shard->generation, hash = source->identify(seed, shard->stack_depth, attached);
+    /* Python's domains without a frame are the interpreter's own; the others are also used by threads that run no Python,
+     * and an empty stack is then a site like any other. */
+    if (CC_UNLIKELY(hash == seed && domain != CC_PROFILE_RUNTIME && domain != CC_PROFILE_SQLITE)) return 0;
+    const cc__cached_site_t *cached = &shard->site_cache[(hash >> 7) % CC__SITE_CACHE];
+    return CC_LIKELY(cached->hash == hash) ? cached->site : find_site(shard, hash, attached);
 }
 
 unsigned cc_profile_site_frames(uint32_t site, cc_profile_frame_t *frames, unsigned limit) {

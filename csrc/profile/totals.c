@@ -15,8 +15,15 @@
 #define FREED(field) ((double)cc__load_acquire(&(field)))
 #define ALLOCATED(field) ((double)cc__load_relaxed(&(field)))
 
+/* Bytes of the block that SQLite's allocator gives to a request of `size` bytes. */
+static double plugged_size(uint64_t size) {
+    const cc__plugged_t *plugged = cc__load_acquire(&cc__plugged_last); /* pairs with who plugged it in */
+    return plugged != NULL ? (double)plugged->good_size(plugged, size > 0 ? size : 1) : (double)size;
+}
+
 /* Bytes of the block that a request of `size` bytes gets. */
 static double block_size(unsigned domain, uint64_t size) {
+    if (domain == CC_PROFILE_SQLITE) return plugged_size(size);
     if (cc__profile_classes[domain] == CC_PROFILE_CLASSES_MIMALLOC) return (double)cc__base_good_size(size > 0 ? size : 1);
     return size > 0 ? (double)((size + 15) & ~(uint64_t)15) : 16;
 }
@@ -24,6 +31,13 @@ static double block_size(unsigned domain, uint64_t size) {
 /* What blocks in a bin of large sizes take beyond their sizes, on average: half a step between size classes, of which
  * mimalloc has eight to an octave. */
 static double large_padding(unsigned domain, unsigned bin) {
+    if (domain == CC_PROFILE_SQLITE) {
+        enum { SAMPLES = 8 };
+        uint64_t limit = cc_profile_bin_limit(bin), step = (limit - cc_profile_bin_limit(bin - 1)) / SAMPLES;
+        double sum = 0;
+        for (unsigned i = 0; i < SAMPLES; i++) sum += plugged_size(limit - i * step) - (double)(limit - i * step);
+        return sum / SAMPLES;
+    }
     if (cc__profile_classes[domain] != CC_PROFILE_CLASSES_MIMALLOC) return 8;
     return (double)(cc_profile_bin_limit(bin) - cc_profile_bin_limit(bin - 1)) / 4;
 }
@@ -33,13 +47,14 @@ typedef struct {
 } sums_t;
 
 static void add_small(sums_t sums, unsigned domain, unsigned size, double count) {
-    if (count == 0) return;
+    if (CC_LIKELY(count == 0)) return;
     sums.bins[(size + 7) / 8] += count;
     *sums.bytes += count * size;
     *sums.block_bytes += count * block_size(domain, size);
 }
 
 static void add_large(sums_t sums, unsigned domain, unsigned bin, double count) {
+    if (CC_LIKELY(count == 0)) return;
     sums.bins[bin] += count;
     *sums.block_bytes += count * large_padding(domain, bin);
 }
@@ -61,11 +76,11 @@ static void add_estimated(sums_t sums, unsigned domain, unsigned bin, double cou
 void cc__domain_add_counts(cc_profile_domain_t *sum, cc__shard_t *shard, unsigned domain, bool frees) {
     const cc__counted_t *counted = &shard->counted[domain];
     const cc__estimated_t *estimated = &shard->estimated[domain];
+    unsigned small = shard->counts_exactly ? CC__SMALL_SIZE + 1 : 0, large = shard->counts_exactly ? CC__LARGE_BINS : 0;
     if (frees) {
         sums_t sums = {sum->free_bins, &sum->free_bytes, &sum->free_block_bytes};
-        for (unsigned size = 0; size <= CC__SMALL_SIZE; size++)
-            add_small(sums, domain, size, FREED(counted->free_small[size]));
-        for (unsigned i = 0; i < CC__LARGE_BINS; i++) add_large(sums, domain, 65 + i, FREED(counted->free_large[i]));
+        for (unsigned size = 0; size < small; size++) add_small(sums, domain, size, FREED(counted->free_small[size]));
+        for (unsigned i = 0; i < large; i++) add_large(sums, domain, 65 + i, FREED(counted->free_large[i]));
         for (unsigned bin = 0; bin < CC_PROFILE_BINS; bin++)
             add_estimated(sums, domain, bin, FREED(estimated->free_bins[bin]));
         add_large_bytes(sums, FREED(counted->free_large_bytes) + FREED(estimated->free_bytes));
@@ -73,10 +88,9 @@ void cc__domain_add_counts(cc_profile_domain_t *sum, cc__shard_t *shard, unsigne
         sum->free_count_variance += FREED(estimated->free_count_variance);
     } else {
         sums_t sums = {sum->alloc_bins, &sum->alloc_bytes, &sum->alloc_block_bytes};
-        for (unsigned size = 0; size <= CC__SMALL_SIZE; size++)
+        for (unsigned size = 0; size < small; size++)
             add_small(sums, domain, size, ALLOCATED(counted->alloc_small[size]));
-        for (unsigned i = 0; i < CC__LARGE_BINS; i++)
-            add_large(sums, domain, 65 + i, ALLOCATED(counted->alloc_large[i]));
+        for (unsigned i = 0; i < large; i++) add_large(sums, domain, 65 + i, ALLOCATED(counted->alloc_large[i]));
         for (unsigned bin = 0; bin < CC_PROFILE_BINS; bin++)
             add_estimated(sums, domain, bin, ALLOCATED(estimated->alloc_bins[bin]));
         add_large_bytes(sums, ALLOCATED(counted->alloc_large_bytes) + ALLOCATED(estimated->alloc_bytes));

@@ -93,25 +93,52 @@ static inline intptr_t frame_offset(struct _PyInterpreterFrame *frame, PyCodeObj
 #endif
 }
 
+/* What tells the frame's place from all others while its code object is alive: the address of the instruction in it. */
+static inline uint64_t frame_place(struct _PyInterpreterFrame *frame) {
+#if PY_VERSION_HEX >= 0x030E0000 && defined(Py_GIL_DISABLED)
+    PyCodeObject *code = frame_code(frame); /* the instructions are a copy for this thread */
+    return (uintptr_t)code ^ (uint64_t)frame_offset(frame, code) * 0x9E3779B97F4A7C15u;
+#elif PY_VERSION_HEX >= 0x030D0000
+    return (uintptr_t)frame->instr_ptr;
+#else
+    return (uintptr_t)frame->prev_instr;
+#endif
+}
+
 /* A frame on top that is still being set up (_PyFrame_IsIncomplete); its callers never are. */
-static inline bool is_incomplete(const struct _PyInterpreterFrame *frame, const PyCodeObject *code, intptr_t offset) {
+static inline bool is_incomplete(struct _PyInterpreterFrame *frame) {
+    PyCodeObject *code = frame_code(frame);
     return frame->owner != FRAME_OWNED_BY_GENERATOR &&
-           offset < (intptr_t)code->_co_firsttraceable * (intptr_t)sizeof(_Py_CODEUNIT);
+           frame_offset(frame, code) < (intptr_t)code->_co_firsttraceable * (intptr_t)sizeof(_Py_CODEUNIT);
+}
+
+/* This frame or the first below it that is the program's; NULL when there is none. */
+static inline struct _PyInterpreterFrame *program_frame(struct _PyInterpreterFrame *frame) {
+    while (frame != NULL && is_entry_frame(frame)) frame = frame->previous;
+    return frame;
+}
+
+static inline struct _PyInterpreterFrame *innermost_frame(bool attached) {
+    PyThreadState *state = own_thread_state(attached);
+    struct _PyInterpreterFrame *frame = state != NULL ? program_frame(top_frame(state)) : NULL;
+    while (frame != NULL && is_incomplete(frame)) frame = program_frame(frame->previous);
+    return frame;
+}
+
+static uint64_t identify(uint64_t seed, unsigned limit, bool attached) {
+    uint64_t hash = seed;
+    for (struct _PyInterpreterFrame *frame = innermost_frame(attached); frame != NULL && limit > 0;
+         frame = program_frame(frame->previous), limit--)
+        hash = cc_profile_mix(hash, frame_place(frame));
+    return hash;
 }
 
 static unsigned capture(cc_profile_frame_t *frames, unsigned limit, bool attached) {
-    PyThreadState *state = own_thread_state(attached);
-    if (state == NULL) return 0;
     unsigned count = 0;
-    struct _PyInterpreterFrame *frame = top_frame(state);
-    for (; frame != NULL && count < limit; frame = frame->previous) {
-        if (is_entry_frame(frame)) continue;
+    for (struct _PyInterpreterFrame *frame = innermost_frame(attached); frame != NULL && count < limit;
+         frame = program_frame(frame->previous), count++) {
         PyCodeObject *code = frame_code(frame);
-        intptr_t offset = frame_offset(frame, code);
-        if (count == 0 && is_incomplete(frame, code, offset)) continue;
-        frames[count].code = code;
-        frames[count].offset = (uintptr_t)offset;
-        count++;
+        frames[count] = (cc_profile_frame_t){code, (uintptr_t)frame_offset(frame, code)};
     }
     return count;
 }
@@ -135,7 +162,7 @@ static void unpin(const cc_profile_frame_t *frames, unsigned count) {
     for (unsigned i = 0; i < count; i++) Py_DECREF((PyObject *)(uintptr_t)frames[i].code);
 }
 
-const cc_profile_frame_provider_t cc_python_frame_provider = {capture, pin, unpin};
+const cc_profile_frame_provider_t cc_python_frame_provider = {identify, capture, pin, unpin};
 
 int cc_python_frames_setup(PyObject *directory) {
     Py_ssize_t length;

@@ -45,7 +45,7 @@ PyObject *cc_python_install_hooks(PyObject *module, PyObject *argument) {
     (void)module;
     unsigned long domains;
     if (!parse_domains(argument, &domains)) return NULL;
-    for (unsigned domain = CC_PROFILE_RAW; domain < CC_PROFILE_DOMAINS; domain++) {
+    for (unsigned domain = CC_PROFILE_RAW; domain <= CC_PROFILE_OBJECT; domain++) {
         cc_profile_allocator_t present, wrapper;
         if ((domains >> domain & 1) == 0) continue;
         get_allocator(domain, &present);
@@ -61,7 +61,7 @@ PyObject *cc_python_remove_hooks(PyObject *module, PyObject *argument) {
     (void)module;
     unsigned long domains;
     if (!parse_domains(argument, &domains)) return NULL;
-    for (unsigned domain = CC_PROFILE_RAW; domain < CC_PROFILE_DOMAINS; domain++) {
+    for (unsigned domain = CC_PROFILE_RAW; domain <= CC_PROFILE_OBJECT; domain++) {
         cc_profile_allocator_t present, original;
         if ((domains >> domain & 1) == 0) continue;
         get_allocator(domain, &present);
@@ -74,7 +74,7 @@ PyObject *cc_python_check_hooks(PyObject *module, PyObject *argument) {
     (void)module;
     unsigned long domains, reached = 0;
     if (!parse_domains(argument, &domains)) return NULL;
-    for (unsigned domain = CC_PROFILE_RAW; domain < CC_PROFILE_DOMAINS; domain++) {
+    for (unsigned domain = CC_PROFILE_RAW; domain <= CC_PROFILE_OBJECT; domain++) {
         cc_profile_allocator_t present;
         get_allocator(domain, &present);
         if ((domains >> domain & 1) != 0 && cc_profile_reaches(domain, &present)) reached |= 1ul << domain;

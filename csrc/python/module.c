@@ -130,8 +130,10 @@ static int module_exec(PyObject *module) {
     if (status != 0 || PyModule_AddStringConstant(module, "version", cc_version()) != 0 ||
         PyModule_AddIntConstant(module, "max_depth", CC_PROFILE_MAX_DEPTH) != 0)
         return -1;
-    if (PyModule_AddFunctions(module, cc_python_smr_methods) != 0) return -1;
-    return PyModule_AddFunctions(module, cc_python_profile_methods);
+    static PyMethodDef *const functions[] = {cc_python_profile_methods, cc_python_mem_methods, cc_python_smr_methods};
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (PyModule_AddFunctions(module, functions[i]) != 0) return -1;
+    return 0;
 }
 
 static PyModuleDef_Slot module_slots[] = {

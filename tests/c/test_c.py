@@ -4,6 +4,7 @@ A file becomes a test by being there. It is given the library's path as its argu
 
     variants: NAME …    only these (fault injection runs nothing else, and nothing else runs without being named there)
     link: none          it loads the library itself
+    libraries: NAME …   others that it is linked with; it is skipped where their header NAME.h is missing
 
 A file that includes a header of csrc other than cc/… is linked with the library's objects, whose inner functions it can
 then call; any other is linked with the shared library, as a user's program is.
@@ -94,6 +95,24 @@ def runs(path: Path, name: str) -> bool:
     return name in named.split() if named else not VARIANTS[name].only
 
 
+def libraries(path: Path) -> list[str]:
+    return (directive(path, "libraries") or "").split()
+
+
+@functools.cache
+def has_header(name: str) -> bool:
+    command = [*build.compiler(), "-x", "c", "-fsyntax-only", "-"]
+    return subprocess.run(command, input=f"#include <{name}>\n", text=True, capture_output=True).returncode == 0
+
+
+def missing_of(program: str, variant: str) -> str | None:
+    """What is needed and is not there."""
+    tool = VARIANTS[variant].needs
+    if tool and not shutil.which(tool):
+        return tool
+    return next((f"{name}.h" for name in libraries(PROGRAMS[program]) if not has_header(f"{name}.h")), None)
+
+
 def need(tool: str | None) -> None:
     if tool and not shutil.which(tool):
         if os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1":
@@ -129,7 +148,8 @@ def compile_program(path: Path, name: str) -> Path:
     build.run(
         [
             *compiler, "-std=gnu++17" if cpp else "-std=gnu11", "-pthread", *WARNINGS, *variant.flags, *backend,
-            f"-I{build.INCLUDE}", f"-I{build.CSRC}", path, *link, "-ldl", "-lm", "-o", partial,
+            f"-I{build.INCLUDE}", f"-I{build.CSRC}", path, *link, *(f"-l{other}" for other in libraries(path)), "-ldl", "-lm",
+            "-o", partial,
         ]
     )  # fmt: skip
     partial.replace(target)
@@ -161,7 +181,7 @@ def outcomes(request):
         for item in request.session.items
         if getattr(item, "function", None) is test_program
     ]
-    wanted = [pair for pair in wanted if not VARIANTS[pair[1]].needs or shutil.which(VARIANTS[pair[1]].needs)]
+    wanted = [pair for pair in wanted if missing_of(*pair) is None]
     for name in dict.fromkeys(name for _, name in wanted):
         library(name)
     started = {pair: pool.submit(execute, PROGRAMS[pair[0]], pair[1]) for pair in wanted}
@@ -175,7 +195,7 @@ def outcomes(request):
     [(program, name) for name in VARIANTS for program, path in PROGRAMS.items() if runs(path, name)],
 )
 def test_program(program, variant, outcomes):
-    need(VARIANTS[variant].needs)
+    need(missing_of(program, variant))
     result = outcomes[program, variant].result()
     assert result.returncode == 0, f"status {result.returncode}\n{result.stdout}"
 

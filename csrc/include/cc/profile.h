@@ -1,8 +1,9 @@
 /* cc/profile.h: the recorder behind MemoryProfiler, for C programs and for bindings.
  *
  * A profile is a view of one process-wide recorder: any number may be active at once, each sees what happens between its
- * start and its stop. The recorder sees the runtime's own allocations (cc/alloc.h) and those of allocators that are
- * wrapped with cc_profile_wrap (Python's three domains). It records all allocations (exact), or a sample of them.
+ * start and its stop. The recorder sees the runtime's own allocations (cc/alloc.h), SQLite's when it runs on libcc
+ * (cc/methods.h), and those of allocators that are wrapped with cc_profile_wrap (Python's three domains). It records all
+ * allocations (exact), or a sample of them.
  *
  * Units: bytes as requested unless "block" is said; nanoseconds. Counts are doubles, exact up to 2^53. All functions may be
  * called from any thread; a cc_profile_t itself is used by one thread at a time. Errors are cc_status_t. When the recorder
@@ -22,7 +23,8 @@ enum {
     CC_PROFILE_RAW = 1,     /* Python's PyMem_RawMalloc domain */
     CC_PROFILE_MEM = 2,     /* Python's PyMem_Malloc domain */
     CC_PROFILE_OBJECT = 3,  /* Python's PyObject_Malloc domain */
-    CC_PROFILE_DOMAINS = 4
+    CC_PROFILE_SQLITE = 4,  /* what SQLite takes from libcc's allocators: cc_sqlite3_mem_methods */
+    CC_PROFILE_DOMAINS = 5
 };
 
 /* Size classes of the histograms: bin 0 is size 0; bins 1..64 are 8 bytes wide up to 512; then four to an octave. */
@@ -134,7 +136,7 @@ CC_API void cc_profile_latency_clock(const cc_profile_snapshot_t *snapshot, cc_p
 /* One live block. */
 typedef struct cc_profile_block {
     uint64_t address, size, thread; /* libcc's thread id */
-    uint64_t wall_ns;               /* when it was allocated (coarse clock); 0: unknown */
+    uint64_t wall_ns;               /* when it was allocated, or up to a second before; 0: unknown */
     uint32_t site;
 } cc_profile_block_t;
 /* Live blocks of one call stack. */
@@ -196,7 +198,19 @@ typedef struct cc_profile_frame {
     uintptr_t offset;
 } cc_profile_frame_t;
 
+/* A hash that goes on with one more value: for identify below. One 64 x 64 -> 128 bit multiplication, halves folded (after
+ * wyhash's mum). */
+static inline uint64_t cc_profile_mix(uint64_t hash, uint64_t value) {
+    __extension__ typedef unsigned __int128 wide_t;
+    wide_t product = (wide_t)(hash ^ 0x9E3779B97F4A7C15u) * (value ^ 0xA0761D6478BD642Fu);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 typedef struct cc_profile_frame_provider {
+    /* A 64-bit hash of the frames that capture would write, begun with `seed`; `seed` itself when there is none. Called at every
+     * recorded allocation, with capture's restrictions; capture follows at once when the hash is new. Equal hashes are taken
+     * for equal stacks: what is hashed must tell frames apart for as long as their code objects are pinned. */
+    uint64_t (*identify)(uint64_t seed, unsigned limit, bool attached);
     /* Writes the calling thread's innermost frames, at most `limit`; returns how many. `attached`: the allocation's domain is
      * one that only threads attached to the interpreter may use. Called inside an allocation: it must not allocate, lock or
      * run anything. */

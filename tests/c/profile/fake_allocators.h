@@ -1,9 +1,12 @@
 /* fake_allocators.h: what stands for CPython's three allocators: over malloc, with failures on demand; the object allocator
- * has pools for small blocks and calls the wrapped raw one for large ones. wrap_all() puts the wrappers in place. */
+ * has pools for small blocks and calls the wrapped raw one for large ones. wrap_all() puts the wrappers in place. SQLite is
+ * played by calls of the methods that it would be given. */
 #ifndef FAKE_ALLOCATORS_H
 #define FAKE_ALLOCATORS_H
 
 #include "profile_check.h"
+
+#include "cc/methods.h"
 
 typedef struct fake {
     cc_profile_allocator_t below, top; /* the original, and its wrapper */
@@ -80,8 +83,29 @@ static void *object_realloc(void *context, void *pointer, size_t size) {
     return moved;
 }
 
+/* sqlite3_mem_methods, as SQLite declares it. */
+typedef struct fake_sqlite {
+    void *(*xMalloc)(int);
+    void (*xFree)(void *);
+    void *(*xRealloc)(void *, int);
+    int (*xSize)(void *);
+    int (*xRoundup)(int);
+    int (*xInit)(void *);
+    void (*xShutdown)(void *);
+    void *pAppData;
+} fake_sqlite_t;
+static const fake_sqlite_t *fake_sqlite;
+
+static inline void plug(const char *backend) {
+    if (fake_sqlite != NULL) fake_sqlite->xShutdown(fake_sqlite->pAppData);
+    fake_sqlite = (const fake_sqlite_t *)cc_sqlite3_mem_methods(backend);
+    CHECK(fake_sqlite != NULL);
+    CHECK(fake_sqlite->xInit(fake_sqlite->pAppData) == 0);
+}
+
 static inline void wrap_all(void) {
-    for (unsigned d = CC_PROFILE_RAW; d < CC_PROFILE_DOMAINS; d++) {
+    plug("system");
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         cc_profile_allocator_t plain = {&fakes[d], fake_malloc, fake_calloc, fake_realloc, fake_free};
         cc_profile_allocator_t object = {&fakes[d], object_malloc, object_calloc, object_realloc, object_free};
         fakes[d].below = d == CC_PROFILE_OBJECT ? object : plain;
@@ -92,22 +116,30 @@ static inline void wrap_all(void) {
 
 static inline void *domain_alloc(unsigned domain, size_t size) {
     if (domain == CC_PROFILE_RUNTIME) return cc_alloc(size);
+    if (domain == CC_PROFILE_SQLITE) return fake_sqlite->xMalloc((int)size);
     return fakes[domain].top.malloc(fakes[domain].top.context, size);
 }
 
 static inline void *domain_calloc(unsigned domain, size_t count, size_t size) {
     if (domain == CC_PROFILE_RUNTIME) return cc_calloc(count, size);
+    if (domain == CC_PROFILE_SQLITE) {
+        void *block = fake_sqlite->xMalloc((int)(count * size));
+        return block != NULL ? memset(block, 0, count * size) : NULL;
+    }
     return fakes[domain].top.calloc(fakes[domain].top.context, count, size);
 }
 
 static inline void *domain_realloc(unsigned domain, void *pointer, size_t old_size, size_t size) {
     if (domain == CC_PROFILE_RUNTIME) return cc_realloc(pointer, old_size, size);
+    if (domain == CC_PROFILE_SQLITE) return fake_sqlite->xRealloc(pointer, (int)size);
     return fakes[domain].top.realloc(fakes[domain].top.context, pointer, size);
 }
 
 static inline void domain_free(unsigned domain, void *pointer, size_t size) {
     if (domain == CC_PROFILE_RUNTIME)
         cc_free(pointer, size);
+    else if (domain == CC_PROFILE_SQLITE)
+        fake_sqlite->xFree(pointer);
     else
         fakes[domain].top.free(fakes[domain].top.context, pointer);
 }

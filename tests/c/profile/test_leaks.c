@@ -18,6 +18,14 @@ static unsigned capture(cc_profile_frame_t *frames, unsigned limit, bool attache
     return count;
 }
 
+static uint64_t identify(uint64_t seed, unsigned limit, bool attached) {
+    cc_profile_frame_t frames[CC_PROFILE_MAX_DEPTH];
+    unsigned count = capture(frames, limit, attached);
+    for (unsigned i = 0; i < count; i++)
+        seed = cc_profile_mix(seed, (uintptr_t)frames[i].code << 8 ^ frames[i].offset);
+    return seed;
+}
+
 static bool pin(const cc_profile_frame_t *frames, unsigned count) {
     atomic_fetch_add(&pinned, (long)count);
     atomic_fetch_add(&pins, 1);
@@ -29,7 +37,7 @@ static void unpin(const cc_profile_frame_t *frames, unsigned count) {
     atomic_fetch_sub(&pinned, (long)count);
 }
 
-static const cc_profile_frame_provider_t provider = {capture, pin, unpin};
+static const cc_profile_frame_provider_t provider = {identify, capture, pin, unpin};
 
 static void stand_at(uintptr_t code, unsigned frames) {
     depth = frames;

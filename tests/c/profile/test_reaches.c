@@ -34,18 +34,21 @@ static const cc_profile_allocator_t tool = {NULL, tool_malloc, tool_calloc, tool
 static void test_wrong_arguments(void) {
     cc_profile_allocator_t below = {NULL, fake_malloc, fake_calloc, fake_realloc, fake_free}, top;
     CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RUNTIME, &below, 0, &top), CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_SQLITE, &below, 0, &top), CC_ERROR_ARGUMENT);
     CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_DOMAINS, &below, 0, &top), CC_ERROR_ARGUMENT);
     CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RAW, NULL, 0, &top), CC_ERROR_ARGUMENT);
     CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RAW, &below, 0, NULL), CC_ERROR_ARGUMENT);
     CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RAW, &below, CC_PROFILE_CLASSES_MIMALLOC + 1, &top), CC_ERROR_ARGUMENT);
     CHECK(!cc_profile_reaches(CC_PROFILE_RUNTIME, &below));
+    CHECK(!cc_profile_reaches(CC_PROFILE_SQLITE, &below));
     CHECK(!cc_profile_reaches(CC_PROFILE_DOMAINS, &below));
     CHECK(!cc_profile_unwrap(CC_PROFILE_RUNTIME, &below, &top));
+    CHECK(!cc_profile_unwrap(CC_PROFILE_SQLITE, &below, &top));
     CHECK(!cc_profile_unwrap(CC_PROFILE_DOMAINS, &below, &top));
 }
 
 static void test_unwrap_gives_the_original_back(void) {
-    for (unsigned d = CC_PROFILE_RAW; d < CC_PROFILE_DOMAINS; d++) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         cc_profile_allocator_t original;
         memset(&original, 0, sizeof original);
         CHECK(cc_profile_unwrap(d, &fakes[d].top, &original));
@@ -57,14 +60,14 @@ static void test_unwrap_gives_the_original_back(void) {
 }
 
 static void reach_all(void) {
-    for (unsigned d = CC_PROFILE_RAW; d < CC_PROFILE_DOMAINS; d++) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         tool_below = &fakes[d].top;
         CHECK(cc_profile_reaches(d, &fakes[d].top));
         CHECK(cc_profile_reaches(d, &tool)); /* through another tool */
         CHECK(!cc_profile_reaches(d, &fakes[d].below)); /* our wrapper was dropped */
         tool_below = &fakes[d].below;
         CHECK(!cc_profile_reaches(d, &tool));
-        for (unsigned other = CC_PROFILE_RAW; other < CC_PROFILE_DOMAINS; other++)
+        for (unsigned other = CC_PROFILE_RAW; other <= CC_PROFILE_OBJECT; other++)
             CHECK_EQUAL(cc_profile_reaches(other, &fakes[d].top), other == d);
     }
 }

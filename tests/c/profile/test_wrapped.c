@@ -51,14 +51,14 @@ static void every_size(unsigned domain, bool zeroed) {
 }
 
 static void test_every_size_in_every_domain(void) {
-    for (unsigned d = CC_PROFILE_RAW; d < CC_PROFILE_DOMAINS; d++) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         every_size(d, false);
         every_size(d, true);
     }
 }
 
 static void test_realloc(void) {
-    for (unsigned d = CC_PROFILE_RAW; d < CC_PROFILE_DOMAINS; d++) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         cc_profile_t *profile = start_exact(BIT_ALL);
         char *block = domain_realloc(d, NULL, 0, 100); /* is an allocation */
         check_domain(profile, d, 1, 0, 100, 0);
@@ -87,7 +87,7 @@ static void test_realloc(void) {
 }
 
 static void test_failures(void) {
-    for (unsigned d = CC_PROFILE_RAW; d < CC_PROFILE_DOMAINS; d++) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         for (int options = 0; options < 2; options++) {
             cc_profile_options_t wanted = exact_options(BIT_ALL);
             wanted.timestamps = options == 1;
@@ -111,7 +111,7 @@ static void test_failures(void) {
 }
 
 static void test_idle_wrappers_pass_everything_on(void) {
-    for (unsigned d = CC_PROFILE_RAW; d < CC_PROFILE_DOMAINS; d++) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         for (size_t i = 0; i < SIZES; i++) {
             char *block = domain_alloc(d, sizes[i]);
             CHECK(block != NULL);

@@ -1,0 +1,501 @@
+/* methods/buddy.c: an allocator inside one buffer, of blocks of powers of two (as SQLite's memsys5).
+ *
+ *   1. A request is rounded up to a power of two, a block of order k: 2^k atoms, at a multiple of 2^k atoms.
+ *   2. It is taken from the lowest free block of order k or above, whose upper halves become free.
+ *   3. A freed block is joined with its other half while that is free.
+ *
+ * Robson's bound: if live blocks never sum up to more than M atoms, no request is above n atoms (a power of two that M and the
+ * buffer are multiples of), then a buffer of N atoms never fails a request, with
+ *     N >= M (1 + log2(n) / 2) - n + 1
+ * (J. M. Robson, "Bounds for Some Functions Concerning Dynamic Storage Allocation", JACM 21:8, 1974). The theorem is about
+ * the lowest place that fits, so rule 2 takes that; to take any block of the best order, as memsys5 does, can fail
+ * within the bound. For the same reason a block never shrinks or grows where it lies: that would pin large
+ * territories with small blocks, or blocks where the rule would not have put them.
+ *
+ * Free memory is a word with a bit for each free atom of 64; blocks of orders 0 to 5 are split and joined by arithmetic on it. A
+ * word with all bits set is cleared and becomes one bit in a word of the next tier, whose bits stand for 64 atoms, and so on:
+ * tier t has orders 6 t to 6 t + 5. The words of a tier are found by their rank, the order of their largest free block: for each
+ * tier and rank there is a bitmap with summaries (a bit of a summary: a word below is not 0).
+ *
+ * The block that was freed last is kept apart, since the next request often takes it back. It is free memory all the same: a
+ * request gets it only if it is the lowest place that fits. */
+#include <string.h>
+
+#include "methods_internal.h"
+
+#define NOTHING UINT64_MAX
+
+/* For what every call does, so that it is compiled for the lowest tier by itself. */
+#define HOT static inline __attribute__((always_inline))
+
+/* ---- bitmaps with summaries ---------------------------------------------------------------------------------------- */
+
+enum { LEVELS = 6 };
+
+HOT size_t words_for(size_t bits) {
+    return (bits + 63) / 64;
+}
+
+/* Words of a map and its summaries, up to one of a single word. */
+static size_t map_words(size_t bits) {
+    size_t words = words_for(bits), sum = words;
+    while (words > 1) sum += words = words_for(words);
+    return sum;
+}
+
+/* Sets or clears the bits of the summaries above a word that is not 0 any more, or is now. */
+static __attribute__((noinline)) void map_summarize(uint64_t *map, size_t words, size_t word, bool set) {
+    while (words > 1) {
+        map += words;
+        words = words_for(words);
+        uint64_t old = map[word / 64], bit = (uint64_t)1 << (word % 64), now = set ? old | bit : old & ~bit;
+        map[word / 64] = now;
+        if ((old == 0) == (now == 0)) return;
+        word /= 64;
+    }
+}
+
+/* The lowest bit; SIZE_MAX if there is none. */
+static __attribute__((noinline)) size_t map_lowest(const uint64_t *map, size_t words) {
+    const uint64_t *below[LEVELS];
+    unsigned level = 0;
+    while (words > 1) {
+        below[level++] = map;
+        map += words;
+        words = words_for(words);
+    }
+    if (*map == 0) return SIZE_MAX;
+    size_t bit = (size_t)__builtin_ctzll(*map);
+    while (level > 0) bit = bit * 64 + (size_t)__builtin_ctzll(below[--level][bit]);
+    return bit;
+}
+
+HOT void map_set(uint64_t *map, size_t words, size_t bit) {
+    uint64_t old = map[bit / 64];
+    map[bit / 64] = old | (uint64_t)1 << (bit % 64);
+    if (CC_UNLIKELY(old == 0)) map_summarize(map, words, bit / 64, true);
+}
+
+/* Returns what is left of its word. */
+HOT uint64_t map_clear(uint64_t *map, size_t words, size_t bit) {
+    uint64_t left = map[bit / 64] &= ~((uint64_t)1 << (bit % 64));
+    if (CC_UNLIKELY(left == 0)) map_summarize(map, words, bit / 64, false);
+    return left;
+}
+
+/* ---- one word ---------------------------------------------------------------------------------------------------------- */
+
+enum { RANKS = 6, TIERS = CC__BUDDY_TIERS, NO_ORDER = 255 };
+
+HOT uint64_t ones(unsigned rank) {
+    return ((uint64_t)1 << (1u << rank)) - 1;
+}
+
+/* pre: the word is neither 0 nor all ones. */
+HOT unsigned rank_of(uint64_t word) {
+    uint64_t two = word & word >> 1 & 0x5555555555555555u, four = two & two >> 2 & 0x1111111111111111u;
+    uint64_t eight = four & four >> 4 & 0x0101010101010101u, sixteen = eight & eight >> 8 & 0x0001000100010001u;
+    uint64_t half = sixteen & sixteen >> 16 & 0x0000000100000001u;
+    return (two != 0) + (four != 0) + (eight != 0) + (sixteen != 0) + (half != 0);
+}
+
+/* The lowest free block of that rank. pre: there is one. Without branches: the sizes of requests are hard to predict. */
+HOT unsigned find_in(uint64_t word, unsigned rank) {
+    static const uint64_t places[RANKS] = {UINT64_MAX,          0x5555555555555555u, 0x1111111111111111u,
+                                           0x0101010101010101u, 0x0001000100010001u, 0x0000000100000001u};
+    word &= word >> (rank > 0 ? 1 : 0);
+    word &= word >> (rank > 1 ? 2 : 0);
+    word &= word >> (rank > 2 ? 4 : 0);
+    word &= word >> (rank > 3 ? 8 : 0);
+    word &= word >> (rank > 4 ? 16 : 0);
+    return (unsigned)__builtin_ctzll(word & places[rank]);
+}
+
+/* Pieces that a word's free memory lies in: the bits, less one for every two halves of a larger block. */
+static size_t pieces_in(uint64_t word) {
+    size_t pieces = (size_t)__builtin_popcountll(word);
+    for (unsigned rank = 0; rank + 1 < RANKS; rank++) {
+        static const uint64_t places[RANKS] = {0x5555555555555555u, 0x1111111111111111u, 0x0101010101010101u,
+                                               0x0001000100010001u, 0x0000000100000001u, 0};
+        word &= word >> (1u << rank) & places[rank];
+        pieces -= (size_t)__builtin_popcountll(word);
+    }
+    return pieces;
+}
+
+/* ---- the words of a tier by rank; the lock is held ------------------------------------------------------------------------ */
+
+/* A place in atoms to the number of the word that holds it. */
+HOT size_t word_at(uint32_t place, unsigned tier) {
+    return (size_t)((uint64_t)place >> (6 * tier + 6));
+}
+
+HOT void insert(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
+    unsigned order = 6 * tier + rank;
+    map_set(self->map[order], self->map_words[tier], word_at(place, tier));
+    uint64_t key = (uint64_t)place << 8 | order;
+    if (key < self->lowest[order]) self->lowest[order] = key;
+}
+
+HOT void remove_word(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
+    unsigned order = 6 * tier + rank;
+    size_t bit = word_at(place, tier);
+    uint64_t left = map_clear(self->map[order], self->map_words[tier], bit);
+    if (self->lowest[order] >> 8 != place) return;
+    size_t next = CC_LIKELY(left != 0) ? bit / 64 * 64 + (size_t)__builtin_ctzll(left)
+                                       : map_lowest(self->map[order], self->map_words[tier]);
+    self->lowest[order] = next != SIZE_MAX ? (uint64_t)next << (6 * tier + 6) << 8 | order : NOTHING;
+}
+
+/* The first atom of the word that holds a place. */
+HOT uint32_t begin_of(uint32_t place, unsigned tier) {
+    return (uint32_t)((uint64_t)place >> (6 * tier + 6) << (6 * tier + 6));
+}
+
+/* Sets above[] right for what has changed in tiers up to this one. A word spans words of the lower tiers, so what counts is
+ * where its first free unit is. */
+static void note_above(cc__buddy_t *self, unsigned tier) {
+    for (; tier > 0; tier--) {
+        uint64_t best = NOTHING;
+        for (unsigned rank = 0; rank < RANKS; rank++) {
+            uint64_t key = self->lowest[6 * tier + rank];
+            best = key < best ? key : best;
+        }
+        if (best != NOTHING) {
+            unsigned at = (unsigned)__builtin_ctzll(self->words[tier][word_at((uint32_t)(best >> 8), tier)]);
+            best += (uint64_t)at << (6 * tier) << 8;
+        }
+        self->above[tier - 1] = best < self->above[tier] ? best : self->above[tier];
+    }
+}
+
+/* Gives a word that was not all ones, and is not, its new rank. */
+HOT void change_word(cc__buddy_t *self, uint32_t place, unsigned tier, uint64_t old, uint64_t now) {
+    unsigned old_rank = rank_of(old), rank = rank_of(now);
+    if (old != 0 && now != 0 && rank == old_rank) return;
+    if (old != 0) remove_word(self, place, tier, old_rank);
+    if (now != 0) insert(self, place, tier, rank);
+}
+
+/* ---- taking and giving ------------------------------------------------------------------------------------------------------ */
+
+HOT uint32_t take_in_word(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
+    uint64_t *word = &self->words[tier][word_at(place, tier)], old = *word;
+    unsigned at = find_in(old, rank);
+    *word = old & ~(ones(rank) << at);
+    change_word(self, place, tier, old, *word);
+    return place + (at << (6 * tier));
+}
+
+/* Opens a unit of a higher tier. */
+static __attribute__((noinline)) uint32_t take_from_above(cc__buddy_t *self, uint64_t key, unsigned tier, unsigned rank) {
+    unsigned from = (unsigned)(key & 0xFF) / 6;
+    uint32_t place = take_in_word(self, begin_of((uint32_t)(key >> 8), from), from, 0);
+    for (unsigned next = from; next-- > tier;) {
+        self->words[next][word_at(place, next)] = ~ones(next == tier ? rank : 0);
+        insert(self, place, next, RANKS - 1);
+    }
+    note_above(self, from);
+    return place;
+}
+
+HOT uint64_t least(uint64_t one, uint64_t other) {
+    return one < other ? one : other;
+}
+
+/* The lowest free block of order 6 tier + rank, now taken; UINT32_MAX if there is none. */
+HOT uint32_t take(cc__buddy_t *self, unsigned tier, unsigned rank) {
+    const uint64_t *lowest = &self->lowest[6 * tier];
+    uint64_t best = least(self->above[tier], lowest[5]);
+    best = least(best, rank <= 4 ? lowest[4] : NOTHING);
+    best = least(best, rank <= 3 ? lowest[3] : NOTHING);
+    best = least(best, rank <= 2 ? lowest[2] : NOTHING);
+    best = least(best, rank <= 1 ? lowest[1] : NOTHING);
+    best = least(best, rank <= 0 ? lowest[0] : NOTHING);
+    if (CC_UNLIKELY(best == NOTHING)) return UINT32_MAX;
+    if (CC_UNLIKELY((best & 0xFF) >= 6 * tier + 6)) return take_from_above(self, best, tier, rank);
+    return take_in_word(self, (uint32_t)(best >> 8), tier, rank);
+}
+
+static __attribute__((noinline)) void give_above(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
+    for (;; tier++, rank = 0) {
+        uint64_t *word = &self->words[tier][word_at(place, tier)], old = *word;
+        uint64_t now = old | ones(rank) << (place >> (6 * tier) & 63);
+        uint32_t begin = begin_of(place, tier);
+        *word = now != UINT64_MAX ? now : 0;
+        change_word(self, begin, tier, old, *word);
+        if (now != UINT64_MAX) break;
+        place = begin;
+    }
+    note_above(self, tier);
+}
+
+/* The common case of give_above: in the lowest tier, and it stays there. */
+HOT void give(cc__buddy_t *self, uint32_t place, unsigned rank) {
+    uint64_t *word = &self->words[0][place / 64], old = *word, now = old | ones(rank) << (place % 64);
+    if (CC_UNLIKELY(now == UINT64_MAX)) {
+        give_above(self, place, 0, rank);
+        return;
+    }
+    *word = now;
+    change_word(self, place - place % 64, 0, old, now);
+}
+
+static __attribute__((noinline)) uint32_t take_large(cc__buddy_t *self, unsigned order) {
+    uint32_t place = take(self, order / 6, order % 6);
+    note_above(self, order / 6);
+    return place;
+}
+
+/* ---- the methods ------------------------------------------------------------------------------------------------------ */
+
+HOT size_t block_bytes(const cc__buddy_t *self, unsigned order) {
+    return (size_t)1 << (self->atom_shift + order);
+}
+
+/* The order of blocks for `size` > 0 bytes. */
+HOT unsigned order_for(const cc__buddy_t *self, size_t size) {
+    size_t atoms = (size - 1) >> self->atom_shift;
+    return atoms == 0 ? 0 : 64 - (unsigned)__builtin_clzll(atoms);
+}
+
+/* Joins the spare block with the rest of free memory. */
+static inline void give_spare(cc__buddy_t *self) {
+    unsigned order = self->spare_order;
+    self->spare_order = NO_ORDER;
+    if (CC_LIKELY(order < RANKS))
+        give(self, self->spare, order);
+    else if (order != NO_ORDER)
+        give_above(self, self->spare, order / RANKS, order % RANKS);
+}
+
+/* Whether the spare block is the lowest place for its order. (If it had a free neighbour to join with below it, that one would
+ * be lower.) */
+HOT bool spare_is_lowest(const cc__buddy_t *self) {
+    unsigned tier = self->spare_order / RANKS, rank = self->spare_order % RANKS;
+    uint32_t begin = begin_of(self->spare, tier);
+    uint64_t best = self->above[tier];
+    for (unsigned i = rank; i < RANKS; i++) best = least(best, self->lowest[RANKS * tier + i]);
+    if (best >> 8 != begin) return best >> 8 > begin;
+    return begin + (find_in(self->words[tier][word_at(begin, tier)], rank) << (6 * tier)) > self->spare; /* its own word */
+}
+
+static void *buddy_malloc(size_t size, void *context) {
+    cc__buddy_t *self = context;
+    if (size == 0) return NULL;
+    unsigned order = order_for(self, size);
+    cc__mutex_lock(self->lock);
+    uint32_t place = UINT32_MAX;
+    if (order == self->spare_order && spare_is_lowest(self)) {
+        place = self->spare;
+        self->spare_order = NO_ORDER;
+    } else {
+        give_spare(self);
+        if (CC_LIKELY(order < RANKS))
+            place = take(self, 0, order);
+        else if (order < 6 * TIERS)
+            place = take_large(self, order);
+    }
+    if (CC_UNLIKELY(place == UINT32_MAX)) {
+        self->failed++;
+        cc__mutex_unlock(self->lock);
+        return NULL;
+    }
+    self->control[place] = (uint8_t)(1 + order);
+    self->used += block_bytes(self, order);
+    if (self->used > self->peak_used) self->peak_used = self->used;
+    cc__mutex_unlock(self->lock);
+    return self->pool + ((size_t)place << self->atom_shift);
+}
+
+HOT uint32_t place_of(const cc__buddy_t *self, const void *pointer) {
+    return (uint32_t)((size_t)((const char *)pointer - self->pool) >> self->atom_shift);
+}
+
+static void buddy_free(void *pointer, void *context) {
+    cc__buddy_t *self = context;
+    if (pointer == NULL) return;
+    uint32_t place = place_of(self, pointer);
+    unsigned order = self->control[place] - 1u; /* the caller's, as the block is */
+    cc__mutex_lock(self->lock);
+    self->control[place] = 0;
+    self->used -= block_bytes(self, order);
+    give_spare(self);
+    self->spare = place;
+    self->spare_order = order;
+    cc__mutex_unlock(self->lock);
+}
+
+static size_t buddy_size(void *pointer, void *context) {
+    const cc__buddy_t *self = context;
+    return pointer != NULL ? block_bytes(self, self->control[place_of(self, pointer)] - 1u) : 0;
+}
+
+static size_t buddy_roundup(size_t size, void *context) {
+    const cc__buddy_t *self = context;
+    unsigned order = order_for(self, size > 0 ? size : 1);
+    return order < 32 && self->atoms >> order > 0 ? block_bytes(self, order) : 0;
+}
+
+static void *buddy_realloc(void *pointer, size_t size, void *context) {
+    size_t old_size = buddy_size(pointer, context);
+    if (size <= old_size) return pointer;
+    void *moved = buddy_malloc(size, context);
+    if (moved == NULL) return NULL;
+    memcpy(moved, pointer, old_size);
+    buddy_free(pointer, context);
+    return moved;
+}
+
+/* ---- layout: words | maps | control bytes | atoms ---------------------------------------------------------------------- */
+
+/* Words of a tier; 0 beyond the last one. */
+static size_t words_in_tier(size_t atoms, unsigned tier) {
+    return words_for(atoms >> (6 * tier));
+}
+
+static size_t map_bytes(size_t atoms) {
+    size_t words = 0;
+    for (unsigned tier = 0; words_in_tier(atoms, tier) > 0; tier++)
+        words += words_in_tier(atoms, tier) + RANKS * map_words(words_in_tier(atoms, tier));
+    return words * sizeof(uint64_t);
+}
+
+/* Bytes that `atoms` atoms need, behind an aligned address; not for more than a buffer may have. */
+static size_t layout_bytes(size_t atoms, unsigned shift) {
+    size_t before = map_bytes(atoms) + atoms;
+    return ((before + CC__MEM_ALIGNMENT - 1) & ~(size_t)(CC__MEM_ALIGNMENT - 1)) + (atoms << shift);
+}
+
+/* log2 of the smallest block, 0 if it is out of range. */
+static unsigned shift_for(size_t min_block) {
+    if (min_block == 0) min_block = CC__MEM_MIN_BLOCK;
+    if (min_block < CC__MEM_MIN_BLOCK_MIN) min_block = CC__MEM_MIN_BLOCK_MIN;
+    if (min_block > CC__MEM_MIN_BLOCK_MAX) return 0;
+    return 64 - (unsigned)__builtin_clzll(min_block - 1);
+}
+
+enum { ATOMS_MAX = 0x7FFFFFFF };
+
+/* The most atoms that fit. */
+static size_t atoms_for(size_t bytes, unsigned shift) {
+    size_t low = 0, high = bytes >> shift;
+    if (high > ATOMS_MAX) high = ATOMS_MAX;
+    while (low < high) {
+        size_t middle = low + (high - low + 1) / 2;
+        if (layout_bytes(middle, shift) <= bytes)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static int buddy_init(void *context) {
+    cc__buddy_t *self = context;
+    size_t skipped = (0 - (uintptr_t)self->buffer) & (CC__MEM_ALIGNMENT - 1);
+    size_t atoms = atoms_for(self->bytes - skipped, self->atom_shift), maps = map_bytes(atoms);
+    char *start = (char *)self->buffer + skipped;
+    if (!self->zeroed) memset(start, 0, maps + atoms);
+    self->zeroed = false;
+    self->lock = cc__mem_instance_lock();
+    self->atoms = (uint32_t)atoms;
+    self->control = (uint8_t *)start + maps;
+    self->pool = start + layout_bytes(atoms, self->atom_shift) - (atoms << self->atom_shift);
+    self->used = self->peak_used = 0;
+    self->failed = 0;
+    self->spare_order = NO_ORDER;
+    uint64_t *next = (uint64_t *)(void *)start;
+    for (unsigned tier = 0; tier < TIERS; tier++) {
+        size_t words = words_in_tier(atoms, tier);
+        self->tier_words[tier] = (uint32_t)words;
+        self->map_words[tier] = (uint32_t)words_for(words);
+        self->words[tier] = next;
+        next += words;
+        self->above[tier] = NOTHING;
+        for (unsigned rank = 0; rank < RANKS; rank++) {
+            self->lowest[6 * tier + rank] = NOTHING;
+            self->map[6 * tier + rank] = next;
+            next += words > 0 ? map_words(words) : 0;
+        }
+    }
+    uint32_t place = 0;
+    for (unsigned tier = TIERS; tier-- > 0;) { /* the digits of their number to base 64 */
+        unsigned units = (unsigned)(atoms >> (6 * tier)) & 63;
+        if (units == 0) continue;
+        self->words[tier][word_at(place, tier)] = ((uint64_t)1 << units) - 1;
+        insert(self, place, tier, rank_of(((uint64_t)1 << units) - 1));
+        place += (uint32_t)((uint64_t)units << (6 * tier));
+    }
+    note_above(self, TIERS - 1);
+    return CC_OK;
+}
+
+static void buddy_shutdown(void *context) {
+    cc__buddy_t *self = context;
+    self->pool = NULL;
+}
+
+const cc_mem_methods_t cc__buddy_methods = {
+    buddy_malloc, buddy_free, buddy_realloc, buddy_size, buddy_roundup, buddy_init, buddy_shutdown, NULL,
+};
+
+int cc__buddy_place(cc__buddy_t *self, void *buffer, size_t bytes, size_t min_block, bool zeroed) {
+    unsigned shift = shift_for(min_block);
+    size_t skipped = (0 - (uintptr_t)buffer) & (CC__MEM_ALIGNMENT - 1);
+    if (buffer == NULL || shift == 0 || bytes <= skipped || atoms_for(bytes - skipped, shift) == 0) return CC_ERROR_ARGUMENT;
+    if (bytes > (size_t)CC__MEM_ALIGNMENT << 31) return CC_ERROR_ARGUMENT;
+    memset(self, 0, sizeof *self);
+    self->buffer = buffer;
+    self->bytes = bytes;
+    self->atom_shift = shift;
+    self->zeroed = zeroed;
+    return CC_OK;
+}
+
+int cc_mem_buddy_create(cc_mem_methods_t *methods, void *buffer, size_t bytes, size_t min_block) {
+    size_t skipped = (0 - (uintptr_t)buffer) & (CC__MEM_ALIGNMENT - 1), own = skipped + sizeof(cc__buddy_t);
+    if (methods == NULL || buffer == NULL || bytes <= own) return CC_ERROR_ARGUMENT;
+    cc__buddy_t *self = (cc__buddy_t *)(void *)((char *)buffer + skipped);
+    if (atoms_for(bytes - own, 3) == 0) return CC_ERROR_ARGUMENT;
+    int status = cc__buddy_place(self, self + 1, bytes - own, min_block, false);
+    if (status != CC_OK) return status;
+    *methods = cc__buddy_methods;
+    methods->context = self;
+    return CC_OK;
+}
+
+size_t cc_mem_buddy_bytes(size_t most_live, size_t largest, size_t min_block) {
+    unsigned shift = shift_for(min_block);
+    if (most_live == 0 || largest == 0 || shift == 0) return 0;
+    unsigned logarithm = largest <= (size_t)1 << shift ? 0 : 64 - (unsigned)__builtin_clzll((largest - 1) >> shift);
+    size_t n = (size_t)1 << (logarithm < 31 ? logarithm : 31);
+    size_t live = ((most_live - 1) >> shift) / n * n + n; /* M, a multiple of n */
+    if (logarithm >= 31 || live > ATOMS_MAX) return 0;
+    size_t atoms = live + live * logarithm / 2 - n + 1;
+    atoms = (atoms + n - 1) & ~(n - 1);
+    if (atoms > ATOMS_MAX) return 0;
+    size_t bytes = sizeof(cc__buddy_t) + 2 * (CC__MEM_ALIGNMENT - 1) + layout_bytes(atoms, shift);
+    return bytes <= (size_t)CC__MEM_ALIGNMENT << 31 ? bytes : 0;
+}
+
+void cc__buddy_status(cc__buddy_t *self, cc_mem_buffer_status_t *status) {
+    cc__mutex_lock(self->lock);
+    give_spare(self);
+    size_t live = 0, pieces = 0, largest = 0;
+    for (uint32_t place = 0; place < self->atoms; place++) live += self->control[place] != 0;
+    for (unsigned tier = 0; tier < TIERS; tier++)
+        for (uint32_t word = 0; word < self->tier_words[tier]; word++) pieces += pieces_in(self->words[tier][word]);
+    for (unsigned order = 0; order < RANKS * TIERS; order++)
+        if (self->lowest[order] != NOTHING) largest = block_bytes(self, order);
+    *status = (cc_mem_buffer_status_t){
+        .capacity = (size_t)self->atoms << self->atom_shift,
+        .used = self->used,
+        .peak_used = self->peak_used,
+        .live_blocks = live,
+        .free_blocks = pieces,
+        .largest_free = largest,
+        .failed = self->failed,
+    };
+    cc__mutex_unlock(self->lock);
+}

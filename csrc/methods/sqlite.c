@@ -1,0 +1,164 @@
+/* methods/sqlite.c: SQLite on the backends: what cc_sqlite3_mem_methods returns.
+ *
+ * SQLite's methods get no context in a call, so that each backend has functions of its own here. SQLite counts in ints; it
+ * asks size() most often of all. A profiler that looks at SQLite's memory goes between (alloc/observer.h). */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../alloc/observer.h"
+#include "methods_internal.h"
+
+/* The layout of SQLite's sqlite3_mem_methods; result codes of its. */
+typedef struct sqlite_methods {
+    void *(*malloc)(int size);
+    void (*free)(void *pointer);
+    void *(*realloc)(void *pointer, int size);
+    int (*size)(void *pointer);
+    int (*roundup)(int size);
+    int (*init)(void *data);
+    void (*shutdown)(void *data);
+    void *data;
+} sqlite_methods_t;
+
+enum { SQLITE_OK = 0, SQLITE_NOMEM = 7, SQLITE_MISUSE = 21 };
+
+/* The largest size that is told: an int, in whole words. */
+enum { MOST = INT_MAX & ~7 };
+
+/* A backend as it is plugged in. */
+typedef struct plug {
+    cc__plugged_t plugged; /* first: the observer gives it back */
+    _Atomic(const cc_mem_methods_t *) below;
+} plug_t;
+
+/* pre: SQLite has got its methods from cc_sqlite3_mem_methods, in whatever thread: it hands them on to its others itself. */
+static inline const cc_mem_methods_t *below(const cc__plugged_t *self) {
+    return cc__load_relaxed(&((const plug_t *)self)->below);
+}
+
+static void *allocate(const cc__plugged_t *self, size_t size) {
+    const cc_mem_methods_t *methods = below(self);
+    return methods->malloc(size, methods->context);
+}
+
+static void *reallocate(const cc__plugged_t *self, void *pointer, size_t size) {
+    const cc_mem_methods_t *methods = below(self);
+    return methods->realloc(pointer, size, methods->context);
+}
+
+static void release(const cc__plugged_t *self, void *pointer) {
+    const cc_mem_methods_t *methods = below(self);
+    methods->free(pointer, methods->context);
+}
+
+static size_t good_size(const cc__plugged_t *self, size_t size) {
+    const cc_mem_methods_t *methods = below(self);
+    size_t rounded = methods->roundup(size, methods->context);
+    return rounded >= size ? rounded : size;
+}
+
+static inline const cc__plugged_observer_t *observer(void) {
+    return cc__load_acquire(&cc__plugged_observer); /* pairs with who installed it */
+}
+
+static inline void *plug_malloc(const plug_t *plug, int size) {
+    if (CC_UNLIKELY(size <= 0)) return NULL;
+    const cc__plugged_observer_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->allocate(&plug->plugged, (size_t)size);
+    return allocate(&plug->plugged, (size_t)size);
+}
+
+static inline void plug_free(const plug_t *plug, void *pointer) {
+    const cc__plugged_observer_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL))
+        seen_by->release(&plug->plugged, pointer);
+    else
+        release(&plug->plugged, pointer);
+}
+
+/* Size 0 comes when roundup had to say so: no memory, and the block stays. */
+static inline void *plug_realloc(const plug_t *plug, void *pointer, int size) {
+    if (CC_UNLIKELY(size <= 0)) return NULL;
+    if (CC_UNLIKELY(pointer == NULL)) return plug_malloc(plug, size);
+    const cc__plugged_observer_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->reallocate(&plug->plugged, pointer, (size_t)size);
+    return reallocate(&plug->plugged, pointer, (size_t)size);
+}
+
+static inline int plug_size(const plug_t *plug, void *pointer) {
+    const cc_mem_methods_t *methods = below(&plug->plugged);
+    size_t size = methods->size(pointer, methods->context);
+    return CC_LIKELY(size <= MOST) ? (int)size : MOST;
+}
+
+static inline int plug_roundup(const plug_t *plug, int size) {
+    if (size <= 0) return 0;
+    const cc_mem_methods_t *methods = below(&plug->plugged);
+    size_t rounded = methods->roundup((size_t)size, methods->context);
+    if (CC_LIKELY(rounded <= MOST)) return (int)rounded;
+    return size <= MOST ? (size + 7) & ~7 : 0;
+}
+
+/* False when the variable is set to anything but a number of bytes. */
+static bool read_environment(void) {
+    const char *text = getenv("CC_SQLITE_BUFFER_BYTES");
+    char *end = NULL;
+    unsigned long long bytes = 0;
+    if (text != NULL && *text != '\0') {
+        bytes = strtoull(text, &end, 10);
+        if (*text < '0' || *text > '9' || *end != '\0' || bytes == 0 || bytes > PTRDIFF_MAX) return false;
+    }
+    cc__mem_set_default_bytes((size_t)bytes);
+    return true;
+}
+
+static int plug_init(void *data) {
+    const plug_t *plug = data;
+    const cc_mem_methods_t *methods = below(&plug->plugged);
+    if (!read_environment()) return SQLITE_MISUSE;
+    int status = methods->init(methods->context);
+    if (status != CC_OK) return status == CC_ERROR_MEMORY ? SQLITE_NOMEM : SQLITE_MISUSE;
+    cc__store_release(&cc__plugged_last, &plug->plugged); /* pairs with the readers of block sizes */
+    return SQLITE_OK;
+}
+
+static void plug_shutdown(void *data) {
+    const cc_mem_methods_t *methods = below(&((const plug_t *)data)->plugged);
+    methods->shutdown(methods->context);
+}
+
+#define BACKENDS(X) X(system) X(mimalloc) X(debug) X(static) X(buddy)
+
+#define NUMBER(name) NUMBER_##name,
+enum { BACKENDS(NUMBER) BACKEND_COUNT };
+
+#define PLUG(name) {.plugged = {allocate, reallocate, release, good_size}},
+static plug_t plugs[BACKEND_COUNT] = {BACKENDS(PLUG)};
+
+#define FUNCTIONS(name) \
+    static void *name##_malloc(int size) { return plug_malloc(&plugs[NUMBER_##name], size); } \
+    static void name##_free(void *pointer) { plug_free(&plugs[NUMBER_##name], pointer); } \
+    static void *name##_realloc(void *pointer, int size) { return plug_realloc(&plugs[NUMBER_##name], pointer, size); } \
+    static int name##_size(void *pointer) { return plug_size(&plugs[NUMBER_##name], pointer); } \
+    static int name##_roundup(int size) { return plug_roundup(&plugs[NUMBER_##name], size); }
+BACKENDS(FUNCTIONS)
+
+#define METHODS(name) \
+    {name##_malloc, name##_free, name##_realloc, name##_size, name##_roundup, plug_init, plug_shutdown, \
+     &plugs[NUMBER_##name]},
+static const sqlite_methods_t methods_of[BACKEND_COUNT] = {BACKENDS(METHODS)};
+
+#define NAME(name) #name,
+static const char *const names[BACKEND_COUNT] = {BACKENDS(NAME)};
+
+const void *cc_sqlite3_mem_methods(const char *backend) {
+    const cc_mem_methods_t *methods = cc_mem_backend(backend);
+    if (methods == NULL) return NULL;
+    for (unsigned i = 0; i < BACKEND_COUNT; i++) {
+        if (strcmp(names[i], backend) != 0) continue;
+        cc__store_relaxed(&plugs[i].below, methods); /* always the same */
+        return &methods_of[i];
+    }
+    return NULL;
+}
