@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -165,8 +166,12 @@ bool cc__os_barrier_available(void) {
 }
 
 void cc__os_barrier(void) {
+    if (syscall(SYS_membarrier, EXPEDITED, 0, 0) == 0) return;
     /* A forked child may have to register again. */
-    while (syscall(SYS_membarrier, EXPEDITED, 0, 0) != 0) (void)syscall(SYS_membarrier, REGISTER_EXPEDITED, 0, 0);
+    (void)syscall(SYS_membarrier, REGISTER_EXPEDITED, 0, 0);
+    if (syscall(SYS_membarrier, EXPEDITED, 0, 0) == 0) return;
+    fprintf(stderr, "libcc: membarrier(2) was there and is not any more (a seccomp filter?)\n");
+    abort(); /* going on would free memory that is in use */
 }
 #else
 /* The thread sanitizer does not know it. */

@@ -274,6 +274,14 @@ static void begin_collecting(cc__smr_handle_t *self) {
 }
 
 static void end_collecting(cc__smr_handle_t *self) {
+    cc__smr_node_t **last = array_of(self) + self->domain->capacity - 1;
+    while (self->overflow.first != NULL && self->inner.fill < last) {
+        cc__smr_node_t *node = self->overflow.first;
+        self->overflow.first = node->next;
+        self->overflow.count--;
+        *self->inner.fill = node;
+        __atomic_store_n(&self->inner.fill, self->inner.fill + 1, __ATOMIC_RELEASE);
+    }
     cc__store_release(&self->collecting, false); /* a forked child finds what was changed inside complete */
     set_fill_limit(self);
 }

@@ -281,7 +281,8 @@ int cc_smr_destroy(cc_smr_t *domain) {
     /* Free functions may retire through the caller's handle, or attach one. */
     do {
         CC__SMR_EACH_HANDLE(domain, handle) {
-            if (handle->arrays != NULL) cc__smr_abandon(handle);
+            if (handle->arrays == NULL) continue;
+            cc__smr_abandon(handle);
             cc__smr_begin_fill(handle);
         }
         cc__smr_free_orphans(domain);

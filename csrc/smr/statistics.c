@@ -146,6 +146,7 @@ static bool is_stalled(const cc_smr_t *domain, uint64_t epoch, uint64_t lower) {
     return lower != CC_SMR_IDLE && epoch > lower && epoch - lower >= domain->options.stall_threshold;
 }
 
+/* pre: the domain's lock is held, so that nothing moves between threads and the orphans. */
 static void read_stats(cc_smr_t *domain, cc_smr_stats_t *stats) {
     memset(stats, 0, sizeof *stats);
     stats->id = domain->id;
@@ -163,6 +164,8 @@ static void read_stats(cc_smr_t *domain, cc_smr_stats_t *stats) {
         sums_t sums = read_sums(handle);
         stats->retired_nodes += sums.retired_nodes;
         stats->retired_bytes += sums.retired_bytes;
+        stats->pending_nodes += sums.pending_nodes;
+        stats->pending_bytes += sums.pending_bytes;
         stats->polls += cc__load_relaxed(&handle->counters.polls);
         stats->scans += cc__load_relaxed(&handle->counters.scans);
         stats->barriers += cc__load_relaxed(&handle->counters.barriers);
@@ -175,9 +178,9 @@ static void read_stats(cc_smr_t *domain, cc_smr_stats_t *stats) {
         stats->stalled_threads += is_stalled(domain, stats->epoch, lower);
     }
     if (stats->oldest_epoch > stats->epoch) stats->oldest_epoch = stats->epoch;
-    stats->pending_nodes = stats->retired_nodes > stats->reclaimed_nodes ? stats->retired_nodes - stats->reclaimed_nodes : 0;
-    stats->pending_bytes = stats->retired_bytes > stats->reclaimed_bytes ? stats->retired_bytes - stats->reclaimed_bytes : 0;
     stats->orphaned_nodes = cc__load_relaxed(&domain->orphan_count);
+    stats->pending_nodes += stats->orphaned_nodes;
+    stats->pending_bytes += cc__load_relaxed(&domain->orphan_bytes);
     stats->peak_pending_nodes = cc__load_relaxed(&domain->peak_nodes);
     stats->peak_pending_bytes = cc__load_relaxed(&domain->peak_bytes);
     if (stats->peak_pending_nodes < stats->pending_nodes) stats->peak_pending_nodes = stats->pending_nodes;
@@ -188,7 +191,11 @@ static void read_stats(cc_smr_t *domain, cc_smr_stats_t *stats) {
 int cc_smr_stats(uint64_t id, cc_smr_stats_t *stats) {
     cc__mutex_lock(&cc__smr_registry_lock);
     cc_smr_t *domain = find(id);
-    if (domain != NULL) read_stats(domain, stats);
+    if (domain != NULL) {
+        cc__mutex_lock(&domain->lock);
+        read_stats(domain, stats);
+        cc__mutex_unlock(&domain->lock);
+    }
     cc__mutex_unlock(&cc__smr_registry_lock);
     return domain != NULL ? CC_OK : CC_ERROR_ARGUMENT;
 }

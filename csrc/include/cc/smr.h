@@ -3,8 +3,8 @@
  *
  * A *domain* holds what belongs together (a container, or many). Each thread that works with it has a *handle*
  * (cc_smr_self), which is that thread's alone. Readers stand inside a *section* (cc_smr_enter … cc_smr_exit) and load shared
- * pointers with cc_smr_protect; what they loaded stays allocated until they leave. Writers take nodes from cc_smr_alloc_node, unlink them so
- * that no new reader can find them, and retire them: retiring allocates nothing and never fails.
+ * pointers with cc_smr_protect; what they loaded stays allocated until they leave. Writers take nodes from cc_smr_alloc_node,
+ * unlink them so that no new reader can find them, and retire them: retiring allocates nothing and never fails.
  *
  *     cc_smr_thread_t *self = cc_smr_self(domain);        // once for each operation or thread; NULL: no memory
  *     cc_smr_enter(self);
@@ -155,9 +155,9 @@ CC_API void *cc_smr_alloc_node(cc_smr_thread_t *self, size_t size) CC_ATTRIBUTE(
 /* Frees a node at once. pre: no other thread can have it. `size` as it was asked for. NULL is ignored. */
 CC_API void cc_smr_free_node(void *node, size_t size);
 
-/* Has `node` freed when no section can still read it: by `free_function(node, size)`, or NULL: by cc_smr_free_node. pre: it comes from
- * cc_smr_alloc_node of this domain with this size, it is unlinked (no reader that enters from now on can find it) and is retired
- * once. Inside or outside a section. Constant time: each 64th call (plain fences: each retire_threshold / 4 th) may
+/* Has `node` freed when no section can still read it: by `free_function(node, size)`, or NULL: by cc_smr_free_node. pre: it comes
+ * from cc_smr_alloc_node of this domain with this size, it is unlinked (no reader that enters from now on can find it) and is
+ * retired once. Inside or outside a section. Constant time: each 64th call (plain fences: each retire_threshold / 4 th) may
  * free some 300 nodes (plain: reclaim_per_poll), and one in a batch looks at all threads and may execute a barrier. Allocates
  * nothing, never fails. */
 CC_API void cc_smr_retire(cc_smr_thread_t *self, void *node, size_t size, cc_smr_free_function_t *free_function);
@@ -195,8 +195,8 @@ CC_API void *cc_smr_protect(cc_smr_thread_t *self, const void *address);
  *
  * Inside: no store that others see, no allocation, no lock, no call that does either, nothing of another domain, no Python, no
  * return from the function that holds CC_SMR_SEARCH. Debug builds abort with a message when libcc's allocator or locks are used
- * inside (cc_smr_may_block does the same for callers). Only in the outermost section; elsewhere, and with the other schemes, the macro
- * does nothing. It costs some 5 ns (setjmp without the signal mask). */
+ * inside (cc_smr_may_block does the same for callers). A search phase ends with cc_smr_search_end before the section does. Only in
+ * the outermost section; elsewhere, and with the other schemes, the macro does nothing. It costs some 5 ns (setjmp without the signal mask). */
 #if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #define CC_SMR_SETJMP(buffer) _setjmp(buffer) /* theirs saves the mask in setjmp */
 #else
@@ -226,7 +226,7 @@ typedef struct {
     uint32_t asymmetric;     /* 1: membarrier; 0: readers fence */
     uint64_t retired_nodes, retired_bytes;     /* bytes: what the callers gave to cc_smr_retire, without header and rounding */
     uint64_t reclaimed_nodes, reclaimed_bytes;
-    uint64_t pending_nodes, pending_bytes;     /* retired - reclaimed */
+    uint64_t pending_nodes, pending_bytes;     /* retired - reclaimed, once the threads stop */
     uint64_t peak_pending_nodes, peak_pending_bytes; /* as seen when a batch ends */
     uint64_t orphaned_nodes; /* of the pending: left by threads that ended, and not taken over yet */
     uint64_t epoch;
