@@ -15,10 +15,11 @@
  * Free memory is a word with a bit for each free atom of 64; blocks of orders 0 to 5 are split and joined by arithmetic on it. A
  * word with all bits set is cleared and becomes one bit in a word of the next tier, whose bits stand for 64 atoms, and so on:
  * tier t has orders 6 t to 6 t + 5. The words of a tier are found by their rank, the order of their largest free block: for each
- * tier and rank there is a bitmap with summaries (a bit of a summary: a word below is not 0).
+ * tier and rank there is a bitmap with summaries. A byte for each word holds its rank.
  *
  * The block that was freed last is kept apart, since the next request often takes it back. It is free memory all the same: a
- * request gets it only if it is the lowest place that fits. */
+ * request gets it only if it is the lowest place that fits. Until then its control byte and its bytes stay counted: a free
+ * waits for neither. */
 #include <string.h>
 
 #include "methods_internal.h"
@@ -28,7 +29,10 @@
 /* For what every call does, so that it is compiled for the lowest tier by itself. */
 #define HOT static inline __attribute__((always_inline))
 
-/* ---- bitmaps with summaries ---------------------------------------------------------------------------------------- */
+/* ---- bitmaps with summaries ----------------------------------------------------------------------------------------
+ *
+ * A summary's bit is set when the word below it is not 0, and cleared only when a search finds that the word is: words near the
+ * front come and go all the time. */
 
 enum { LEVELS = 6 };
 
@@ -36,79 +40,86 @@ HOT size_t words_for(size_t bits) {
     return (bits + 63) / 64;
 }
 
-/* Words of a map and its summaries, up to one of a single word. */
+/* Words of a map and its summaries, up to one of a single word; there is one summary at least. */
 static size_t map_words(size_t bits) {
     size_t words = words_for(bits), sum = words;
-    while (words > 1) sum += words = words_for(words);
+    do sum += words = words_for(words);
+    while (words > 1);
     return sum;
 }
 
-/* Sets or clears the bits of the summaries above a word that is not 0 any more, or is now. */
-static __attribute__((noinline)) void map_summarize(uint64_t *map, size_t words, size_t word, bool set) {
-    while (words > 1) {
+/* Sets the bits of the summaries above a word that was 0. */
+static __attribute__((noinline)) void map_summarize(uint64_t *map, size_t words, size_t word) {
+    for (uint64_t old = 0; words > 1 && old == 0; word /= 64) {
         map += words;
         words = words_for(words);
-        uint64_t old = map[word / 64], bit = (uint64_t)1 << (word % 64), now = set ? old | bit : old & ~bit;
-        map[word / 64] = now;
-        if ((old == 0) == (now == 0)) return;
-        word /= 64;
+        old = map[word / 64];
+        map[word / 64] = old | (uint64_t)1 << (word % 64);
     }
 }
 
 /* The lowest bit; SIZE_MAX if there is none. */
-static __attribute__((noinline)) size_t map_lowest(const uint64_t *map, size_t words) {
-    const uint64_t *below[LEVELS];
-    unsigned level = 0;
-    while (words > 1) {
-        below[level++] = map;
+static __attribute__((noinline)) size_t map_lowest(uint64_t *map, size_t words) {
+    uint64_t *levels[LEVELS] = {map};
+    unsigned top = 0, level;
+    do {
         map += words;
+        levels[++top] = map;
         words = words_for(words);
+    } while (words > 1);
+    size_t at = 0;
+    for (level = top;;) {
+        uint64_t word = levels[level][at];
+        if (word != 0) {
+            at = at * 64 + (size_t)__builtin_ctzll(word);
+            if (level-- == 0) return at;
+        } else {
+            if (level++ == top) return SIZE_MAX;
+            levels[level][at / 64] &= ~((uint64_t)1 << (at % 64));
+            at /= 64;
+        }
     }
-    if (*map == 0) return SIZE_MAX;
-    size_t bit = (size_t)__builtin_ctzll(*map);
-    while (level > 0) bit = bit * 64 + (size_t)__builtin_ctzll(below[--level][bit]);
-    return bit;
 }
 
 HOT void map_set(uint64_t *map, size_t words, size_t bit) {
-    uint64_t old = map[bit / 64];
-    map[bit / 64] = old | (uint64_t)1 << (bit % 64);
-    if (CC_UNLIKELY(old == 0)) map_summarize(map, words, bit / 64, true);
+    uint64_t *summary = &map[words + bit / 4096], old = *summary;
+    map[bit / 64] |= (uint64_t)1 << (bit % 64);
+    *summary = old | (uint64_t)1 << (bit / 64 % 64);
+    if (CC_UNLIKELY(old == 0)) map_summarize(map + words, words_for(words), bit / 4096);
 }
 
 /* Returns what is left of its word. */
-HOT uint64_t map_clear(uint64_t *map, size_t words, size_t bit) {
-    uint64_t left = map[bit / 64] &= ~((uint64_t)1 << (bit % 64));
-    if (CC_UNLIKELY(left == 0)) map_summarize(map, words, bit / 64, false);
-    return left;
+HOT uint64_t map_clear(uint64_t *map, size_t bit) {
+    return map[bit / 64] &= ~((uint64_t)1 << (bit % 64));
 }
 
 /* ---- one word ---------------------------------------------------------------------------------------------------------- */
 
-enum { RANKS = 6, TIERS = CC__BUDDY_TIERS, NO_ORDER = 255 };
+enum { RANKS = 6, TIERS = CC__BUDDY_TIERS };
+
+#define NO_SPARE UINT32_MAX
 
 HOT uint64_t ones(unsigned rank) {
     return ((uint64_t)1 << (1u << rank)) - 1;
 }
 
-/* pre: the word is neither 0 nor all ones. */
-HOT unsigned rank_of(uint64_t word) {
-    uint64_t two = word & word >> 1 & 0x5555555555555555u, four = two & two >> 2 & 0x1111111111111111u;
-    uint64_t eight = four & four >> 4 & 0x0101010101010101u, sixteen = eight & eight >> 8 & 0x0001000100010001u;
-    uint64_t half = sixteen & sixteen >> 16 & 0x0000000100000001u;
-    return (two != 0) + (four != 0) + (eight != 0) + (sixteen != 0) + (half != 0);
+/* The last bits of the free blocks of that rank, of the lowest one at least; 0 if there are none. As one finds a zero byte in a
+ * word: a field of zeros in ~word turns to ones when 1 is taken from each field. */
+HOT uint64_t free_fields(uint64_t word, unsigned rank) {
+    static const uint64_t firsts[RANKS] = {UINT64_MAX,          0x5555555555555555u, 0x1111111111111111u,
+                                           0x0101010101010101u, 0x0001000100010001u, 0x0000000100000001u};
+    return (~word - firsts[rank]) & word & firsts[rank] << ((1u << rank) - 1);
 }
 
-/* The lowest free block of that rank. pre: there is one. Without branches: the sizes of requests are hard to predict. */
+/* How many ranks a word has free blocks for: 0 if it is 0, else 1 + the order of the largest. pre: it is not all ones. */
+HOT unsigned ranks_of(uint64_t word) {
+    return (unsigned)(word != 0) + (free_fields(word, 1) != 0) + (free_fields(word, 2) != 0) + (free_fields(word, 3) != 0) +
+           (free_fields(word, 4) != 0) + (free_fields(word, 5) != 0);
+}
+
+/* The lowest free block of that rank. pre: there is one. */
 HOT unsigned find_in(uint64_t word, unsigned rank) {
-    static const uint64_t places[RANKS] = {UINT64_MAX,          0x5555555555555555u, 0x1111111111111111u,
-                                           0x0101010101010101u, 0x0001000100010001u, 0x0000000100000001u};
-    word &= word >> (rank > 0 ? 1 : 0);
-    word &= word >> (rank > 1 ? 2 : 0);
-    word &= word >> (rank > 2 ? 4 : 0);
-    word &= word >> (rank > 3 ? 8 : 0);
-    word &= word >> (rank > 4 ? 16 : 0);
-    return (unsigned)__builtin_ctzll(word & places[rank]);
+    return (unsigned)__builtin_ctzll(free_fields(word, rank)) & ~0u << rank;
 }
 
 /* Pieces that a word's free memory lies in: the bits, less one for every two halves of a larger block. */
@@ -130,21 +141,40 @@ HOT size_t word_at(uint32_t place, unsigned tier) {
     return (size_t)((uint64_t)place >> (6 * tier + 6));
 }
 
-HOT void insert(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
-    unsigned order = 6 * tier + rank;
-    map_set(self->map[order], self->map_words[tier], word_at(place, tier));
-    uint64_t key = (uint64_t)place << 8 | order;
-    if (key < self->lowest[order]) self->lowest[order] = key;
+/* Moves a word from the map of its rank to that of its new one. `ranks`: as of ranks_of. */
+HOT void set_ranks(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned ranks) {
+    size_t bit = word_at(place, tier);
+    unsigned old = self->ranks[tier][bit];
+    if (old == ranks) return;
+    self->ranks[tier][bit] = (uint8_t)ranks;
+    if (old > 0) {
+        unsigned order = 6 * tier + old - 1;
+        uint64_t left = map_clear(self->map[order], bit);
+        if (self->lowest[order] >> 8 == place) {
+            size_t next = CC_LIKELY(left != 0) ? bit / 64 * 64 + (size_t)__builtin_ctzll(left)
+                                               : map_lowest(self->map[order], self->map_words[tier]);
+            self->lowest[order] = next != SIZE_MAX ? (uint64_t)next << (6 * tier + 6) << 8 | tier : NOTHING;
+        }
+    }
+    if (ranks > 0) {
+        unsigned order = 6 * tier + ranks - 1;
+        uint64_t key = (uint64_t)place << 8 | tier, lowest = self->lowest[order];
+        map_set(self->map[order], self->map_words[tier], bit);
+        self->lowest[order] = key < lowest ? key : lowest;
+    }
 }
 
-HOT void remove_word(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
-    unsigned order = 6 * tier + rank;
-    size_t bit = word_at(place, tier);
-    uint64_t left = map_clear(self->map[order], self->map_words[tier], bit);
-    if (self->lowest[order] >> 8 != place) return;
-    size_t next = CC_LIKELY(left != 0) ? bit / 64 * 64 + (size_t)__builtin_ctzll(left)
-                                       : map_lowest(self->map[order], self->map_words[tier]);
-    self->lowest[order] = next != SIZE_MAX ? (uint64_t)next << (6 * tier + 6) << 8 | order : NOTHING;
+HOT uint64_t least(uint64_t one, uint64_t other) {
+    return one < other ? one : other;
+}
+
+/* The lowest word with a free block of that rank or more. Without branches: the sizes of requests are hard to predict. */
+HOT uint64_t lowest_for(const cc__buddy_t *self, unsigned tier, unsigned rank) {
+    const uint64_t *lowest = &self->lowest[6 * tier];
+    uint64_t high = least(lowest[5], rank <= 4 ? lowest[4] : NOTHING);
+    uint64_t middle = least(rank <= 3 ? lowest[3] : NOTHING, rank <= 2 ? lowest[2] : NOTHING);
+    uint64_t low = least(rank <= 1 ? lowest[1] : NOTHING, rank <= 0 ? lowest[0] : NOTHING);
+    return least(least(high, middle), low);
 }
 
 /* The first atom of the word that holds a place. */
@@ -156,11 +186,7 @@ HOT uint32_t begin_of(uint32_t place, unsigned tier) {
  * where its first free unit is. */
 static void note_above(cc__buddy_t *self, unsigned tier) {
     for (; tier > 0; tier--) {
-        uint64_t best = NOTHING;
-        for (unsigned rank = 0; rank < RANKS; rank++) {
-            uint64_t key = self->lowest[6 * tier + rank];
-            best = key < best ? key : best;
-        }
+        uint64_t best = lowest_for(self, tier, 0);
         if (best != NOTHING) {
             unsigned at = (unsigned)__builtin_ctzll(self->words[tier][word_at((uint32_t)(best >> 8), tier)]);
             best += (uint64_t)at << (6 * tier) << 8;
@@ -169,52 +195,34 @@ static void note_above(cc__buddy_t *self, unsigned tier) {
     }
 }
 
-/* Gives a word that was not all ones, and is not, its new rank. */
-HOT void change_word(cc__buddy_t *self, uint32_t place, unsigned tier, uint64_t old, uint64_t now) {
-    unsigned old_rank = rank_of(old), rank = rank_of(now);
-    if (old != 0 && now != 0 && rank == old_rank) return;
-    if (old != 0) remove_word(self, place, tier, old_rank);
-    if (now != 0) insert(self, place, tier, rank);
-}
-
 /* ---- taking and giving ------------------------------------------------------------------------------------------------------ */
 
 HOT uint32_t take_in_word(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
     uint64_t *word = &self->words[tier][word_at(place, tier)], old = *word;
     unsigned at = find_in(old, rank);
     *word = old & ~(ones(rank) << at);
-    change_word(self, place, tier, old, *word);
+    set_ranks(self, place, tier, ranks_of(*word));
     return place + (at << (6 * tier));
 }
 
 /* Opens a unit of a higher tier. */
 static __attribute__((noinline)) uint32_t take_from_above(cc__buddy_t *self, uint64_t key, unsigned tier, unsigned rank) {
-    unsigned from = (unsigned)(key & 0xFF) / 6;
+    unsigned from = (unsigned)(key & 0xFF);
     uint32_t place = take_in_word(self, begin_of((uint32_t)(key >> 8), from), from, 0);
     for (unsigned next = from; next-- > tier;) {
         self->words[next][word_at(place, next)] = ~ones(next == tier ? rank : 0);
-        insert(self, place, next, RANKS - 1);
+        set_ranks(self, place, next, RANKS);
     }
     note_above(self, from);
     return place;
 }
 
-HOT uint64_t least(uint64_t one, uint64_t other) {
-    return one < other ? one : other;
-}
-
 /* The lowest free block of order 6 tier + rank, now taken; UINT32_MAX if there is none. */
 HOT uint32_t take(cc__buddy_t *self, unsigned tier, unsigned rank) {
-    const uint64_t *lowest = &self->lowest[6 * tier];
-    uint64_t best = least(self->above[tier], lowest[5]);
-    best = least(best, rank <= 4 ? lowest[4] : NOTHING);
-    best = least(best, rank <= 3 ? lowest[3] : NOTHING);
-    best = least(best, rank <= 2 ? lowest[2] : NOTHING);
-    best = least(best, rank <= 1 ? lowest[1] : NOTHING);
-    best = least(best, rank <= 0 ? lowest[0] : NOTHING);
-    if (CC_UNLIKELY(best == NOTHING)) return UINT32_MAX;
-    if (CC_UNLIKELY((best & 0xFF) >= 6 * tier + 6)) return take_from_above(self, best, tier, rank);
-    return take_in_word(self, (uint32_t)(best >> 8), tier, rank);
+    uint64_t key = lowest_for(self, tier, rank);
+    if (CC_UNLIKELY(self->above[tier] < key)) return take_from_above(self, self->above[tier], tier, rank);
+    if (CC_UNLIKELY(key == NOTHING)) return UINT32_MAX;
+    return take_in_word(self, (uint32_t)(key >> 8), tier, rank);
 }
 
 static __attribute__((noinline)) void give_above(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
@@ -222,9 +230,13 @@ static __attribute__((noinline)) void give_above(cc__buddy_t *self, uint32_t pla
         uint64_t *word = &self->words[tier][word_at(place, tier)], old = *word;
         uint64_t now = old | ones(rank) << (place >> (6 * tier) & 63);
         uint32_t begin = begin_of(place, tier);
-        *word = now != UINT64_MAX ? now : 0;
-        change_word(self, begin, tier, old, *word);
-        if (now != UINT64_MAX) break;
+        if (now != UINT64_MAX) {
+            *word = now;
+            set_ranks(self, begin, tier, ranks_of(now));
+            break;
+        }
+        *word = 0;
+        set_ranks(self, begin, tier, 0);
         place = begin;
     }
     note_above(self, tier);
@@ -238,7 +250,7 @@ HOT void give(cc__buddy_t *self, uint32_t place, unsigned rank) {
         return;
     }
     *word = now;
-    change_word(self, place - place % 64, 0, old, now);
+    set_ranks(self, place - place % 64, 0, ranks_of(now));
 }
 
 static __attribute__((noinline)) uint32_t take_large(cc__buddy_t *self, unsigned order) {
@@ -260,22 +272,25 @@ HOT unsigned order_for(const cc__buddy_t *self, size_t size) {
 }
 
 /* Joins the spare block with the rest of free memory. */
-static inline void give_spare(cc__buddy_t *self) {
-    unsigned order = self->spare_order;
-    self->spare_order = NO_ORDER;
+HOT void give_spare(cc__buddy_t *self) {
+    uint32_t place = self->spare;
+    if (place == NO_SPARE) return;
+    unsigned order = self->control[place] - 1u;
+    self->spare = NO_SPARE;
+    self->control[place] = 0;
+    self->used -= block_bytes(self, order);
     if (CC_LIKELY(order < RANKS))
-        give(self, self->spare, order);
-    else if (order != NO_ORDER)
-        give_above(self, self->spare, order / RANKS, order % RANKS);
+        give(self, place, order);
+    else
+        give_above(self, place, order / RANKS, order % RANKS);
 }
 
 /* Whether the spare block is the lowest place for its order. (If it had a free neighbour to join with below it, that one would
  * be lower.) */
-HOT bool spare_is_lowest(const cc__buddy_t *self) {
-    unsigned tier = self->spare_order / RANKS, rank = self->spare_order % RANKS;
+HOT bool spare_is_lowest(const cc__buddy_t *self, unsigned order) {
+    unsigned tier = order / RANKS, rank = order % RANKS;
     uint32_t begin = begin_of(self->spare, tier);
-    uint64_t best = self->above[tier];
-    for (unsigned i = rank; i < RANKS; i++) best = least(best, self->lowest[RANKS * tier + i]);
+    uint64_t best = least(lowest_for(self, tier, rank), self->above[tier]);
     if (best >> 8 != begin) return best >> 8 > begin;
     return begin + (find_in(self->words[tier][word_at(begin, tier)], rank) << (6 * tier)) > self->spare; /* its own word */
 }
@@ -285,17 +300,17 @@ static void *buddy_malloc(size_t size, void *context) {
     if (size == 0) return NULL;
     unsigned order = order_for(self, size);
     cc__mutex_lock(self->lock);
-    uint32_t place = UINT32_MAX;
-    if (order == self->spare_order && spare_is_lowest(self)) {
-        place = self->spare;
-        self->spare_order = NO_ORDER;
-    } else {
-        give_spare(self);
-        if (CC_LIKELY(order < RANKS))
-            place = take(self, 0, order);
-        else if (order < 6 * TIERS)
-            place = take_large(self, order);
+    uint32_t place = self->spare;
+    if (place != NO_SPARE && self->control[place] == 1 + order && spare_is_lowest(self, order)) {
+        self->spare = NO_SPARE;
+        cc__mutex_unlock(self->lock);
+        return self->pool + ((size_t)place << self->atom_shift);
     }
+    give_spare(self);
+    if (CC_LIKELY(order < RANKS))
+        place = take(self, 0, order);
+    else
+        place = order < 6 * TIERS ? take_large(self, order) : UINT32_MAX;
     if (CC_UNLIKELY(place == UINT32_MAX)) {
         self->failed++;
         cc__mutex_unlock(self->lock);
@@ -316,13 +331,10 @@ static void buddy_free(void *pointer, void *context) {
     cc__buddy_t *self = context;
     if (pointer == NULL) return;
     uint32_t place = place_of(self, pointer);
-    unsigned order = self->control[place] - 1u; /* the caller's, as the block is */
+    __builtin_prefetch(&self->control[place], 1);
     cc__mutex_lock(self->lock);
-    self->control[place] = 0;
-    self->used -= block_bytes(self, order);
     give_spare(self);
     self->spare = place;
-    self->spare_order = order;
     cc__mutex_unlock(self->lock);
 }
 
@@ -347,18 +359,25 @@ static void *buddy_realloc(void *pointer, size_t size, void *context) {
     return moved;
 }
 
-/* ---- layout: words | maps | control bytes | atoms ---------------------------------------------------------------------- */
+/* ---- layout: words | maps | ranks | control bytes | atoms ------------------------------------------------------------------ */
 
 /* Words of a tier; 0 beyond the last one. */
 static size_t words_in_tier(size_t atoms, unsigned tier) {
     return words_for(atoms >> (6 * tier));
 }
 
+/* One for each word. */
+static size_t ranks_bytes(size_t atoms) {
+    size_t words = 0;
+    for (unsigned tier = 0; words_in_tier(atoms, tier) > 0; tier++) words += words_in_tier(atoms, tier);
+    return words;
+}
+
 static size_t map_bytes(size_t atoms) {
     size_t words = 0;
     for (unsigned tier = 0; words_in_tier(atoms, tier) > 0; tier++)
         words += words_in_tier(atoms, tier) + RANKS * map_words(words_in_tier(atoms, tier));
-    return words * sizeof(uint64_t);
+    return words * sizeof(uint64_t) + ranks_bytes(atoms);
 }
 
 /* Bytes that `atoms` atoms need, behind an aligned address; not for more than a buffer may have. */
@@ -404,14 +423,17 @@ static int buddy_init(void *context) {
     self->pool = start + layout_bytes(atoms, self->atom_shift) - (atoms << self->atom_shift);
     self->used = self->peak_used = 0;
     self->failed = 0;
-    self->spare_order = NO_ORDER;
+    self->spare = NO_SPARE;
     uint64_t *next = (uint64_t *)(void *)start;
+    uint8_t *next_ranks = self->control - ranks_bytes(atoms);
     for (unsigned tier = 0; tier < TIERS; tier++) {
         size_t words = words_in_tier(atoms, tier);
         self->tier_words[tier] = (uint32_t)words;
         self->map_words[tier] = (uint32_t)words_for(words);
         self->words[tier] = next;
         next += words;
+        self->ranks[tier] = next_ranks;
+        next_ranks += words;
         self->above[tier] = NOTHING;
         for (unsigned rank = 0; rank < RANKS; rank++) {
             self->lowest[6 * tier + rank] = NOTHING;
@@ -423,8 +445,9 @@ static int buddy_init(void *context) {
     for (unsigned tier = TIERS; tier-- > 0;) { /* the digits of their number to base 64 */
         unsigned units = (unsigned)(atoms >> (6 * tier)) & 63;
         if (units == 0) continue;
-        self->words[tier][word_at(place, tier)] = ((uint64_t)1 << units) - 1;
-        insert(self, place, tier, rank_of(((uint64_t)1 << units) - 1));
+        uint64_t word = ((uint64_t)1 << units) - 1;
+        self->words[tier][word_at(place, tier)] = word;
+        set_ranks(self, place, tier, ranks_of(word));
         place += (uint32_t)((uint64_t)units << (6 * tier));
     }
     note_above(self, TIERS - 1);

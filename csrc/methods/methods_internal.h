@@ -46,18 +46,18 @@ enum { CC__BUDDY_TIERS = 6, CC__BUDDY_ORDERS = 6 * CC__BUDDY_TIERS };
 
 typedef struct cc__buddy {
     char *pool;       /* the atoms; NULL before init */
-    uint8_t *control; /* for each atom: 1 + the order of the live block that begins there, else 0 */
+    uint8_t *control; /* for each atom: 1 + the order of the live (or spare) block that begins there, else 0 */
     cc__mutex_t *lock;
     unsigned atom_shift;
     uint32_t atoms;
     uint64_t *words[CC__BUDDY_TIERS]; /* of free memory: see buddy.c */
     uint32_t tier_words[CC__BUDDY_TIERS], map_words[CC__BUDDY_TIERS]; /* how many of these, and of each map below */
-    uint64_t *map[CC__BUDDY_ORDERS];   /* 6 tier + rank: which words of the tier have the rank; its summaries behind it */
-    uint64_t lowest[CC__BUDDY_ORDERS]; /* place << 8 | 6 tier + rank of the lowest of these words; UINT64_MAX: none */
+    uint8_t *ranks[CC__BUDDY_TIERS];   /* for each word: 1 + the order in it of its largest free block; 0: none */
+    uint64_t *map[CC__BUDDY_ORDERS];   /* 6 tier + rank: which words of the tier have that rank; its summaries behind it */
+    uint64_t lowest[CC__BUDDY_ORDERS]; /* place << 8 | tier of the lowest of these words; UINT64_MAX: none */
     uint64_t above[CC__BUDDY_TIERS];   /* the same of the lowest free unit of the tiers above this one */
-    uint32_t spare; /* the block freed last, if spare_order is that of one */
-    unsigned spare_order;
-    size_t used, peak_used;
+    uint32_t spare; /* the block freed last, with its control byte as before; UINT32_MAX: none */
+    size_t used, peak_used; /* with the spare block */
     uint64_t failed;
     void *buffer;
     size_t bytes;

@@ -6,8 +6,8 @@
 SQLite's source comes from tests/tools/sqlite-source. Its testfixture is built once (a minute; kept in the cache beside the
 source) with two functions replaced: see fixture.c. A backend passes when no test fails on it that does not fail on SQLite's
 default allocator, and when the fixture counted calls of it. malloc5-6.2.2 and 6.2.3 expect a block of 1296 bytes to be
-smaller than 1500: they fail where sizes are rounded further up, to 1536 by mimalloc, to 2048 by buddy and by SQLite's
-memsys5, and are left out there as long as memsys5 fails them too. mem5.test runs on our buddy in memsys5's place. Needs tcl-dev, a C compiler and make.
+smaller than 1500: buddy and SQLite's memsys5 round it up to 2048 and fail them, and on buddy they are left out as long as memsys5
+fails them too. mem5.test runs on our buddy in memsys5's place. Needs tcl-dev, a C compiler and make.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ FEATURES = (
     "MEMSYS5", "MEMORY_MANAGEMENT", "STAT4", "UPDATE_DELETE_LIMIT", "FTS3", "FTS4", "FTS5", "RTREE", "COLUMN_METADATA"
 )  # fmt: skip
 ROUNDING = {"malloc5-6.2.2", "malloc5-6.2.3"}
-ROUNDS_UP = ("mimalloc", "buddy")
 
 
 @dataclass
@@ -163,7 +162,7 @@ def judge(outcomes: dict[tuple[str, str], Outcome], backend: str, name: str) -> 
     if outcome.trouble:
         return outcome.trouble
     allowed = set(outcomes["own", name].failures)
-    if backend in ROUNDS_UP:
+    if backend == "buddy":
         allowed |= outcomes["memsys5", name].failures & ROUNDING
     if outcome.failures - allowed:
         return "fails " + " ".join(sorted(outcome.failures - allowed))

@@ -90,6 +90,16 @@ static void test_buffers_of_any_kind(void) {
  * the limit, or give one back. A state is what the allocator's memory holds. Returns whether a request failed. */
 enum { UNIT = 16, STATES = 1 << 17, KEY = 32 };
 
+/* 1 + the order of the live block at a place, 0 if there is none: the block freed last looks like a live one. */
+static unsigned char block_at(const cc__buddy_t *self, unsigned place) {
+    return place != self->spare ? self->control[place] : 0;
+}
+
+static size_t live_units_of(const cc__buddy_t *self) {
+    size_t spare = self->spare != UINT32_MAX ? (size_t)1 << (self->control[self->spare] - 1) : 0;
+    return self->used / UNIT - spare;
+}
+
 static bool can_fail(unsigned live_units, unsigned orders, unsigned units) {
     static unsigned char image[4096];
     static cc_mem_methods_t methods;
@@ -115,23 +125,24 @@ static bool can_fail(unsigned live_units, unsigned orders, unsigned units) {
     while (count > 0 && !failed) {
         memcpy(image, states + --count * image_bytes, image_bytes);
         memcpy(buffer, image, image_bytes);
-        size_t live = self->used / UNIT;
+        size_t live = live_units_of(self);
         for (unsigned move = 0; move < orders + units && !failed; move++) {
             memcpy(buffer, image, image_bytes);
             if (move < orders) {
                 if (live + ((size_t)1 << move) > live_units) continue;
                 failed = methods.malloc((size_t)UNIT << move, methods.context) == NULL;
             } else {
-                if (self->control[move - orders] == 0) continue;
+                if (block_at(self, move - orders) == 0) continue;
                 methods.free(self->pool + (size_t)(move - orders) * UNIT, methods.context);
             }
+            unsigned char key[KEY];
             uint64_t hash = 1469598103934665603u;
-            for (unsigned i = 0; i < units; i++) hash = (hash ^ self->control[i]) * 1099511628211u;
+            for (unsigned i = 0; i < units; i++) hash = (hash ^ (key[i] = block_at(self, i))) * 1099511628211u;
             size_t at = (hash >> 20) % (STATES * 2);
-            while (seen[at] && memcmp(keys[at], self->control, units) != 0) at = (at + 1) % (STATES * 2);
+            while (seen[at] && memcmp(keys[at], key, units) != 0) at = (at + 1) % (STATES * 2);
             if (seen[at]) continue;
             seen[at] = true;
-            memcpy(keys[at], self->control, units);
+            memcpy(keys[at], key, units);
             CHECK(count < STATES);
             memcpy(states + count++ * image_bytes, buffer, image_bytes);
         }
@@ -197,7 +208,7 @@ static void test_programs_that_are_after_it(void) {
             unsigned char *kept_area = NULL;
             /* Keeps one block in each area of this order (the first in memory), or what chance says. */
             for (size_t place = 0; place < self->atoms && order > 0; place++) {
-                if (self->control[place] == 0) continue;
+                if (block_at(self, (unsigned)place) == 0) continue;
                 unsigned char *block = (unsigned char *)self->pool + place * UNIT;
                 unsigned char *area = (unsigned char *)self->pool + place / units * units * UNIT;
                 bool keep = area != kept_area || (round > 1 && check_random(&state) % (2 + (unsigned)round) == 0);
