@@ -77,14 +77,14 @@ def ratios(seconds: dict[str, list[float]]) -> dict[str, object]:
     }
 
 
-def measure(python: str, modes: list[str], rounds: int, names: list[str]) -> dict[str, dict[str, object]]:
+def measure(python: str, modes: list[str], rounds: int, repeat: int, names: list[str]) -> dict[str, dict[str, object]]:
     """The ratios of each workload."""
     seconds: dict[str, dict[str, list[float]]] = {name: {mode: [] for mode in modes} for name in names}
     for _ in range(rounds):
         workers = [started(python, mode) for mode in modes]
         for name in names:
             for worker in workers:
-                seconds[name][worker.mode].append(worker.run(work=name, repeat=REPEATS))
+                seconds[name][worker.mode].append(worker.run(work=name, repeat=repeat))
         for worker in workers:
             worker.close()
     return {name: ratios(found) for name, found in seconds.items()}
@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks profiler", description=__doc__)
     parser.add_argument("--python", action="append", help="interpreter to measure, with the package installed")
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--quick", action="store_true", help="one round, no live-block series")
+    parser.add_argument("--quick", action="store_true", help="one round, once, no live-block series: shows that it runs, no more")
     parser.add_argument("--live", type=int, default=10_000_000, help="most live blocks of the live-block series; 0: no series")
     parser.add_argument("--json", type=Path, default=report.RESULTS / "profiler.json")
     options = parser.parse_args(arguments)
@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> int:
         ).stdout.strip()
         modes = [mode for mode in MODES if mode != "memray" or has(python, "memray")]
         others = OTHERS if has(python, "pyperformance") else []
-        table = measure(python, modes, rounds, HEAVY + others)
+        table = measure(python, modes, rounds, 1 if options.quick else REPEATS, HEAVY + others)
         rows = []
         for name, found in table.items():
             rows.append([name, f"{found['seconds_off'] * 1e3:.1f}", *(f"{found['ratio'][m]:.2f}" for m in modes[1:])])
