@@ -228,27 +228,32 @@ static void watched_free(void *pointer, size_t size) {
     release(pointer, size, true);
 }
 
-static const struct cc_alloc_calls watched_calls = {watched_alloc, watched_alloc_node, watched_free};
+static void *watched_alloc_lines(size_t bytes, size_t size) {
+    (void)bytes;
+    return watched_alloc_node(size);
+}
+
+#define WATCHED_CALLS {watched_alloc, watched_alloc_lines, watched_free}
+static const struct cc_alloc_calls watched_calls = WATCHED_CALLS;
 
 /* Each in cache lines of its own: where the linker happens to put them decides about a fifth of a nanosecond. */
 #define HOT __attribute__((aligned(64)))
 
 #if !defined(CC_DEBUG)
-static __attribute__((noinline)) void *plain_alloc_large_node(size_t size) {
-    size_t lines = whole_lines(size);
-    return lines > size - 1 ? cc__main_allocate(lines) : NULL; /* not of 0 nor near SIZE_MAX */
+#if !defined(CC__MAIN_ALLOCATES_LINES)
+static void *cc__main_allocate_lines(size_t bytes, size_t size) {
+    (void)size;
+    return cc__main_allocate_small(bytes);
 }
+#endif
 
-static HOT void *plain_alloc_node(size_t size) {
-    size_t lines = whole_lines(size);
-    return CC_LIKELY(lines - 1 < CC__MAIN_SMALL_MAX) ? cc__main_allocate_small(lines) : plain_alloc_large_node(size);
-}
+_Static_assert((int)CC_SMALL_NODE <= (int)CC__MAIN_SMALL_MAX, "what is small for the header must be so for the allocator");
 
-#define PLAIN_CALLS {cc__main_allocate, plain_alloc_node, cc__main_release}
+#define PLAIN_CALLS {cc__main_allocate, cc__main_allocate_lines, cc__main_release}
 static const struct cc_alloc_calls plain_calls = PLAIN_CALLS;
 struct cc_alloc_calls cc_alloc_calls = PLAIN_CALLS;
 #else
-struct cc_alloc_calls cc_alloc_calls = {watched_alloc, watched_alloc_node, watched_free};
+struct cc_alloc_calls cc_alloc_calls = WATCHED_CALLS;
 #endif
 
 /* The counted set ends in jumps: a call and a return more would cost as much as all the counting. So an allocation is
@@ -286,11 +291,9 @@ static __attribute__((noinline)) void *counted_alloc_rarely(size_t size) {
     return cc__main_allocate_small(size);
 }
 
-static __attribute__((noinline)) void *counted_alloc_node_rarely(size_t size) {
-    size_t lines = whole_lines(size);
-    if (lines - 1 >= CC__MAIN_SMALL_MAX) return watched_alloc_node(size);
-    count_allocation(cc__thread_get(), size, good_size(lines));
-    return cc__main_allocate_small(lines);
+static __attribute__((noinline)) void *counted_alloc_lines_rarely(size_t bytes, size_t size) {
+    count_allocation(cc__thread_get(), size, good_size(bytes));
+    return cc__main_allocate_small(bytes);
 }
 
 static HOT void *counted_alloc(size_t size) {
@@ -300,12 +303,11 @@ static HOT void *counted_alloc(size_t size) {
     return cc__main_allocate_small(size);
 }
 
-static HOT void *counted_alloc_node(size_t size) {
+static HOT void *counted_alloc_lines(size_t bytes, size_t size) {
     cc__thread_t *thread = cc__thread_self;
-    size_t lines = whole_lines(size);
-    if (CC_UNLIKELY(thread == NULL || lines - 1 >= CC__MAIN_SMALL_MAX)) return counted_alloc_node_rarely(size);
-    count_allocation(thread, size, good_size(lines));
-    return cc__main_allocate_small(lines);
+    if (CC_UNLIKELY(thread == NULL)) return counted_alloc_lines_rarely(bytes, size);
+    count_allocation(thread, size, good_size(bytes));
+    return cc__main_allocate_small(bytes);
 }
 
 /* The allocator writes the block's bytes, too; adding them to the sum is left to this thread's next free. */
@@ -323,7 +325,7 @@ static HOT void counted_free(void *pointer, size_t size) {
     cc__main_release_block(pointer, &thread->last_freed);
 }
 
-static const struct cc_alloc_calls counted_calls = {counted_alloc, counted_alloc_node, counted_free};
+static const struct cc_alloc_calls counted_calls = {counted_alloc, counted_alloc_lines, counted_free};
 #endif
 
 /* Points the table to the set that the mode asks for. pre: mode_lock is held. */
@@ -337,7 +339,7 @@ static void choose_calls(void) {
 #endif
 #endif
     __atomic_store_n(&cc_alloc_calls.alloc, calls->alloc, __ATOMIC_RELAXED);
-    __atomic_store_n(&cc_alloc_calls.alloc_node, calls->alloc_node, __ATOMIC_RELAXED);
+    __atomic_store_n(&cc_alloc_calls.alloc_lines, calls->alloc_lines, __ATOMIC_RELAXED);
     __atomic_store_n(&cc_alloc_calls.free, calls->free, __ATOMIC_RELAXED);
 }
 
@@ -354,9 +356,10 @@ void *cc_alloc_refused(void *(*call)(size_t size), size_t size) {
     return NULL; /* a failure that was counted where it happened, if at all */
 }
 
-void *cc_alloc_node_refused(void *(*call)(size_t size), size_t size, void *pointer) {
+void *cc_alloc_node_refused(void *(*call)(size_t bytes, size_t size), size_t size, void *pointer) {
+    if (size - 1 >= CC_SMALL_NODE) return watched_alloc_node(size); /* it was not called */
 #if !defined(CC_DEBUG) && CC_ALLOC_STATS && !defined(CC_BACKEND_LIBC)
-    if (call == counted_alloc_node && whole_lines(size) - 1 < CC__MAIN_SMALL_MAX) {
+    if (call == counted_alloc_lines) {
         count_allocations(cc__thread_get(), (uint64_t)-1, -(uint64_t)size, -(uint64_t)good_size(whole_lines(size)));
         if (pointer == NULL) return count_failure(CC__MODE_STATISTICS);
     }

@@ -86,6 +86,11 @@ static inline void *cc__main_allocate(size_t size) {
 #else
 #define cc__main_allocate mi_malloc
 #define cc__main_allocate_small mi_malloc_small
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+/* mi_malloc_small by a declaration with one argument more: it stands in a register that the callee does not look at. */
+#define CC__MAIN_ALLOCATES_LINES
+void *cc__main_allocate_lines(size_t bytes, size_t size) __asm__("mi_malloc_small");
+#endif
 #endif
 
 #define cc__main_good_size(size) mi_good_size(size)

@@ -33,9 +33,11 @@ typedef struct cc__thread {
     size_t observer_mask;
     void *slots[CC__SLOT_COUNT];
 
-    _Alignas(CC_CACHE_LINE_SIZE) cc__alloc_counters_t counters;
-    /* Bytes of the last block freed in the counted set, not yet in counters.free_block_bytes: see total(). */
+    /* Bytes of the last block freed in the counted set, not yet in counters.free_block_bytes: see total(). Here because a short
+     * distance makes short instructions: counted_free just fits into a cache line, which is worth half a nanosecond. */
     size_t last_freed;
+
+    _Alignas(CC_CACHE_LINE_SIZE) cc__alloc_counters_t counters;
 
     /* Under the registry's lock, but for the owner's reads. */
     _Alignas(CC_CACHE_LINE_SIZE) uint64_t id; /* of the thread, never reused; the first is 1 */

@@ -31,10 +31,11 @@ extern "C" {
  * mi_malloc costs. Read it only through them: they also check what its functions leave unchecked. */
 struct cc_alloc_calls {
     void *(*alloc)(size_t size);
-    void *(*alloc_node)(size_t size);
+    void *(*alloc_lines)(size_t bytes, size_t size); /* whole cache lines for a node of `size` bytes, CC_SMALL_NODE at most */
     void (*free)(void *pointer, size_t size);
 };
 extern CC_API struct cc_alloc_calls cc_alloc_calls;
+enum { CC_SMALL_NODE = 1024 };
 
 /* Frees what any allocation function below returned. NULL is ignored. `size` is the size that was asked for (for
  * cc_alloc_node: the caller's size, not the rounded one); it is credited to the statistics and not checked in release
@@ -65,10 +66,10 @@ CC_API void *cc_realloc(void *pointer, size_t old_size, size_t new_size) CC_ATTR
 /* Bytes that may be used of a live block (at least the size asked for); 0 for NULL. */
 CC_API size_t cc_usable_size(const void *pointer);
 
-/* For the inlines below alone: what to do when a function of the table gave NULL, was not to be called (size 0), or gave a
- * node that does not begin at a line. They return what the caller gets. */
+/* For the inlines below alone: what to do when a function of the table gave NULL, was not to be called (size 0, a large
+ * node), or gave a node that does not begin at a line. They return what the caller gets. */
 CC_API void *cc_alloc_refused(void *(*call)(size_t size), size_t size);
-CC_API void *cc_alloc_node_refused(void *(*call)(size_t size), size_t size, void *pointer);
+CC_API void *cc_alloc_node_refused(void *(*call)(size_t bytes, size_t size), size_t size, void *pointer);
 
 #if defined(__GNUC__)
 /* The same three without the jump through the linker's table. Relaxed loads: each of the table's functions is right at any
@@ -79,8 +80,9 @@ static inline CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result)) void *cc
     return CC_LIKELY(pointer != NULL) ? pointer : cc_alloc_refused(call, size);
 }
 static inline CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result)) void *cc_alloc_node_inline(size_t size) {
-    void *(*call)(size_t) = __atomic_load_n(&cc_alloc_calls.alloc_node, __ATOMIC_RELAXED);
-    void *pointer = call(size);
+    void *(*call)(size_t, size_t) = __atomic_load_n(&cc_alloc_calls.alloc_lines, __ATOMIC_RELAXED);
+    size_t bytes = (size + CC_CACHE_LINE_SIZE - 1) & ~(size_t)(CC_CACHE_LINE_SIZE - 1);
+    void *pointer = CC_LIKELY(size - 1 < CC_SMALL_NODE) ? call(bytes, size) : NULL;
     bool good = pointer != NULL && ((uintptr_t)pointer & (CC_CACHE_LINE_SIZE - 1)) == 0;
     return CC_LIKELY(good) ? pointer : cc_alloc_node_refused(call, size, pointer);
 }
