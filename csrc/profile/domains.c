@@ -80,7 +80,7 @@ static void draw_timing(cc__shard_t *shard) {
     shard->timing_countdown = (int32_t)(CC__TIMING_PERIOD / 2 + (shard->random >> 33) % CC__TIMING_PERIOD);
 }
 
-/* Whether a recorded operation is timed: when the countdown ends, and every eighth of the few that are sampled. */
+/* Whether a recorded operation is timed: when the countdown ends, and every 16th of the few that are sampled. */
 INLINE bool is_timed(cc__shard_t *shard, bool exact) {
     return exact ? shard->timing_countdown-- <= 0 : ++shard->samples_seen % CC__SAMPLES_PER_TIMING == 0;
 }
@@ -329,7 +329,7 @@ INLINE bool may_pass_unsampled(uint64_t config, unsigned domain, size_t size) {
 /* All that is not passed on at once. In a sampled session the countdown was taken if may_pass_unsampled got that far;
  * then it stands at 0 or below. */
 INLINE void *allocate_slowly(uint64_t config, unsigned domain, request_t request) {
-    cc__shard_t *shard = own_shard(config, domain);
+    cc__shard_t *shard = config != 0 ? own_shard(config, domain) : NULL;
     if (CC_UNLIKELY(shard == NULL)) return perform(domain, request, 0);
     if (CC_LIKELY((config & CC__EXACT) != 0)) return allocate_recorded(shard, config, domain, request);
     cc__thread_t *thread = shard->thread;
@@ -347,7 +347,7 @@ INLINE void *allocate_slowly(uint64_t config, unsigned domain, request_t request
 
 INLINE void release_slowly(uint64_t config, unsigned domain, const cc__plugged_t *plugged, void *pointer) {
     uint64_t state;
-    cc__shard_t *shard = pointer != NULL ? own_shard_for_free(config, domain, &state) : NULL;
+    cc__shard_t *shard = pointer != NULL && config != 0 ? own_shard_for_free(config, domain, &state) : NULL;
     if (CC_UNLIKELY(shard == NULL)) {
         perform_free(domain, plugged, pointer);
         return;
@@ -457,7 +457,8 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
 
 /* ---- the wrappers ----------------------------------------------------------------------------------------------- */
 
-/* Each is a small function that passes the call on by a jump, a larger one beside it for the common case of an exact
+/* Without a session (config 0) a call takes the slow way and is passed on there: then no wrapper is installed, but for calls in
+ * flight. Each is a small function that passes the call on by a jump, a larger one beside it for the common case of an exact
  * session, and a large one for the rest. Acquire loads of the configuration pair with the release store in begin_session:
  * who sees a session sees the table made for it. */
 
@@ -479,8 +480,7 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
         (void)context; \
         request_t request = {.kind = MALLOC, .size = size, .bytes = size}; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
-        if (CC_LIKELY(config != 0) && CC_UNLIKELY(!may_pass_unsampled(config, domain, size))) \
-            return name##_malloc_recorded(size, config); \
+        if (CC_UNLIKELY(!may_pass_unsampled(config, domain, size))) return name##_malloc_recorded(size, config); \
         return perform(domain, request, 0); \
     } \
     APART void *name##_calloc_slowly(size_t count, size_t size, uint64_t config) { \
@@ -493,8 +493,7 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
         if (__builtin_mul_overflow(count, size, &bytes)) return NULL; \
         request_t request = {.kind = CALLOC, .size = bytes, .count = count, .element = size}; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
-        if (CC_LIKELY(config != 0) && CC_UNLIKELY(!may_pass_unsampled(config, domain, bytes))) \
-            return name##_calloc_slowly(count, size, config); \
+        if (CC_UNLIKELY(!may_pass_unsampled(config, domain, bytes))) return name##_calloc_slowly(count, size, config); \
         return perform(domain, request, 0); \
     } \
     APART void *name##_realloc_slowly(void *pointer, size_t size, uint64_t config) { \
@@ -521,7 +520,7 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
     static void name##_free(void *context, void *pointer) { \
         (void)context; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
-        if (CC_LIKELY(config != 0) && CC_UNLIKELY(may_be_recorded(config, pointer))) \
+        if (CC_UNLIKELY(may_be_recorded(config, pointer))) \
             name##_free_recorded(pointer, config); \
         else \
             perform_free(domain, NULL, pointer); \

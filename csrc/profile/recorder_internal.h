@@ -130,7 +130,7 @@ typedef struct cc__shard {
  * it is off by no more than the quantum and the small blocks of the longest time between two timed operations. In sampled
  * sessions a single event stands for more. */
 enum { CC__FLUSH_QUANTUM = 4096, CC__SAMPLED_QUANTUM = 1 << 18 };
-enum { CC__TIMING_PERIOD = 64, CC__TIMINGS_PER_CHECK = 8, CC__SAMPLES_PER_TIMING = 8 };
+enum { CC__TIMING_PERIOD = 64, CC__TIMINGS_PER_CHECK = 8, CC__SAMPLES_PER_TIMING = 16 };
 enum { CC__BALANCE_ERROR = CC__FLUSH_QUANTUM + CC__TIMING_PERIOD * 3 / 2 * CC__SMALL_SIZE };
 
 /* ---- totals (totals.c) ------------------------------------------------------------------------------------------ */
