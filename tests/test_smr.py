@@ -186,7 +186,7 @@ def test_a_build_up_behind_a_stalled_thread_is_seen(driver, tmp_path):
         driver.drain(domain, 60 * SECOND)
         after = profiler.snapshot()
     assert seen.pending_nodes >= 190_000 and seen.pending_bytes == seen.pending_nodes * 48
-    assert seen.epoch_lag >= 200_000 // 8192 - 1 and seen.stalled_threads == 1
+    assert seen.epoch_lag >= 200_000 // config.smr_epoch_frequency - 1 and seen.stalled_threads == 1
     stalled = [thread.thread_name for thread in only(seen).threads if thread.stalled]
     assert stalled == ["sleeper"]
     (advice,) = [item for item in smr_recommend(seen) if item.rule == "stall"]
@@ -204,7 +204,7 @@ def test_ibr_stays_bounded_behind_a_stalled_thread(driver):
             in_thread(lambda: driver.retire(domain, 200_000, 48), "busy")
             seen = profiler.snapshot()
     assert seen.stalled_threads == 1 and seen.epoch_lag > 8
-    assert seen.pending_nodes <= 8192 + 2 * 4096 and seen.retired_nodes == 200_000
+    assert seen.pending_nodes <= config.smr_epoch_frequency + 2 * config.smr_batch_nodes and seen.retired_nodes == 200_000
 
 
 def test_neutralized_threads_are_seen(driver):

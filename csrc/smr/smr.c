@@ -234,12 +234,13 @@ cc_smr_t *cc_smr_create(cc_smr_scheme_t scheme, const cc_smr_options_t *options)
     domain->options = chosen;
     domain->asymmetric = chosen.plain_fence == 0 && cc__os_barrier_available();
     domain->threshold = (size_t)(domain->asymmetric ? chosen.batch_nodes : chosen.retire_threshold);
-    domain->look_at = domain->threshold - domain->threshold / 4;
+    domain->look_at = domain->asymmetric ? domain->threshold / 8 : domain->threshold - domain->threshold / 4;
     domain->step = domain->asymmetric ? 64 : domain->threshold / 4;
     if (domain->step < 1) domain->step = 1;
     if (domain->step > domain->threshold) domain->step = domain->threshold;
-    /* A batch is freed while a quarter of the next is gathered, and what was kept back beside it. */
-    domain->budget = domain->asymmetric ? 5 * domain->step : (size_t)chosen.reclaim_per_poll;
+    /* A batch is freed while the rest of the next is gathered, little by little: what is freed is taken again while it is in the
+     * first cache. */
+    domain->budget = domain->asymmetric ? domain->step + domain->step / 4 : (size_t)chosen.reclaim_per_poll;
     if (domain->budget < 2) domain->budget = 2; /* fewer than are retired meanwhile would never come to an end */
     domain->capacity = domain->threshold + 64;
     cc__store_relaxed(&domain->epoch, 1);

@@ -29,7 +29,7 @@
  * the forking thread's handles (and section); other threads' sections are over there, what they had retired is handed on (but
  * for a thread that was freeing nodes at that moment: its part stays allocated in the child).
  *
- * Bounds. Of what a thread has retired two batches may wait in any case (by default 16384 nodes or 2 MiB; with plain fences 128
+ * Bounds. Of what a thread has retired two batches may wait in any case (by default 49152 nodes or 2 MiB; with plain fences 128
  * nodes). A thread that is stalled inside a section keeps beside that: under IBR the nodes that were alive when it stalled, pending
  * ones included, and at most epoch_frequency for each thread; under DEBRA+, in a search phase, what is retired in stall_threshold
  * epochs (an epoch ends with every batch of any thread); else under DEBRA+, and with CC_SMR_EPOCH, all that is retired from then on.
@@ -72,9 +72,9 @@ CC_API int cc_smr_scheme_by_name(const char *name);
 #define CC_SMR_OPTIONS(X) \
     X(retire_threshold, 64, 1, 1 << 20) \
     X(reclaim_per_poll, 32, 1, 1 << 20) \
-    X(batch_nodes, 8192, 1, 1 << 20) \
+    X(batch_nodes, 24576, 1, 1 << 20) \
     X(batch_bytes, 1 << 20, 1, 1 << 30) \
-    X(epoch_frequency, 16384, 1, 1 << 30) \
+    X(epoch_frequency, 32768, 1, 1 << 30) \
     X(stall_threshold, 8, 1, 1 << 30) \
     X(initial_threads, 256, 1, 1 << 16) \
     X(plain_fence, 0, 0, 1) \
@@ -158,7 +158,7 @@ CC_API void cc_smr_free_node(void *node, size_t size);
 /* Has `node` freed when no section can still read it: by `free_function(node, size)`, or NULL: by cc_smr_free_node. pre: it comes
  * from cc_smr_alloc_node of this domain with this size, it is unlinked (no reader that enters from now on can find it) and is
  * retired once. Inside or outside a section. Constant time: each 64th call (plain fences: each retire_threshold / 4 th) may
- * free some 300 nodes (plain: reclaim_per_poll), and one in a batch looks at all threads and may execute a barrier. Allocates
+ * free 80 nodes (plain: reclaim_per_poll), and one in a batch looks at all threads and may execute a barrier. Allocates
  * nothing, never fails. */
 CC_API void cc_smr_retire(cc_smr_thread_t *self, void *node, size_t size, cc_smr_free_function_t *free_function);
 

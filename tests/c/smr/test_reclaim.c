@@ -284,14 +284,14 @@ static void test_batches_are_freed_in_steps(void) {
         uint64_t before = 0;
         for (int i = 0; i < 10 * 1024; i++) {
             retire_some(at.self, 1, 24);
-            CHECK(stats_of(at.domain).pending_nodes <= 1024 + 768);
-            CHECK(freed - before <= 5 * 64); /* as cc_smr_retire says */
+            CHECK(stats_of(at.domain).pending_nodes <= 1024 + 128);
+            CHECK(freed - before <= 80); /* as cc_smr_retire says */
             before = freed;
         }
         cc_smr_stats_t stats = stats_of(at.domain);
         CHECK_EQUAL(stats.scans, 9);
         CHECK_EQUAL(stats.barriers, 9);
-        CHECK_EQUAL(stats.peak_pending_nodes, 1024 + 768);
+        CHECK_EQUAL(stats.peak_pending_nodes, 1024 + 128);
         CHECK_EQUAL(stats.reclaimed_nodes, 9 * 1024);
     }
     end(at);
