@@ -149,6 +149,7 @@ _EXACT = {"track_latency": False, "track_per_thread": True}
 MODES: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
     "off": contextlib.nullcontext,
     "idle": contextlib.nullcontext,
+    "hooks": lambda: profiler(sample_rate=1e-9),
     "rate 0.01": lambda: profiler(sample_rate=0.01),
     "512 KiB": lambda: profiler(sample_interval=524288),
     "exact": lambda: profiler(**_EXACT),

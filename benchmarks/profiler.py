@@ -2,9 +2,10 @@
 
 A round starts a process for each mode, all on one processor, and runs each workload in one after the other: what a process's
 layout happens to be, and how fast the machine happens to be, differs from round to round. It gives each mode's ratio to "off"
-(of processor times, the fastest of five); the table shows the medians of the ratios over the rounds. With pyperformance installed four of its benchmarks run, too; memray stands in the table where it is
-installed. ``idle``: after a profile was taken. ``512 KiB``: sampled by bytes. ``exact``: sizes, threads, cross-thread frees.
-``leaks+stacks``: exact, with leaks and 32 frames.
+(of processor times, the fastest of five); the table shows the medians of the ratios over the rounds. With pyperformance installed
+four of its benchmarks run, too; memray stands in the table where it is installed. ``idle``: after a profile was taken. ``hooks``:
+sampled so rarely that nothing is: the two calls alone. ``512 KiB``: sampled by bytes. ``exact``: sizes, threads, cross-thread
+frees. ``leaks+stacks``: exact, with leaks and 32 frames.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from . import _report as report
 WORKER = Path(__file__).with_name("_profiler_worker.py")
 HEAVY = ["tuples", "json_round_trip", "string_dict", "objects", "log_lines"]
 OTHERS = ["richards", "nbody", "fannkuch", "deltablue"]
-MODES = ["off", "idle", "rate 0.01", "512 KiB", "exact", "exact+latency", "leaks+stacks", "tracemalloc", "memray"]
+MODES = ["off", "idle", "hooks", "rate 0.01", "512 KiB", "exact", "exact+latency", "leaks+stacks", "tracemalloc", "memray"]
 
 
 REPEATS = 5  # of a workload in each round, of which the fastest counts
