@@ -63,44 +63,6 @@ static inline const cc__plugged_observer_t *observer(void) {
     return cc__load_acquire(&cc__plugged_observer); /* pairs with who installed it */
 }
 
-static inline void *plug_malloc(const plug_t *plug, int size) {
-    if (CC_UNLIKELY(size <= 0)) return NULL;
-    const cc__plugged_observer_t *seen_by = observer();
-    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->allocate(&plug->plugged, (size_t)size);
-    return allocate(&plug->plugged, (size_t)size);
-}
-
-static inline void plug_free(const plug_t *plug, void *pointer) {
-    const cc__plugged_observer_t *seen_by = observer();
-    if (CC_UNLIKELY(seen_by != NULL))
-        seen_by->release(&plug->plugged, pointer);
-    else
-        release(&plug->plugged, pointer);
-}
-
-/* Size 0 comes when roundup had to say so: no memory, and the block stays. */
-static inline void *plug_realloc(const plug_t *plug, void *pointer, int size) {
-    if (CC_UNLIKELY(size <= 0)) return NULL;
-    if (CC_UNLIKELY(pointer == NULL)) return plug_malloc(plug, size);
-    const cc__plugged_observer_t *seen_by = observer();
-    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->reallocate(&plug->plugged, pointer, (size_t)size);
-    return reallocate(&plug->plugged, pointer, (size_t)size);
-}
-
-static inline int plug_size(const plug_t *plug, void *pointer) {
-    const cc_mem_methods_t *methods = below(&plug->plugged);
-    size_t size = methods->size(pointer, methods->context);
-    return CC_LIKELY(size <= MOST) ? (int)size : MOST;
-}
-
-static inline int plug_roundup(const plug_t *plug, int size) {
-    if (size <= 0) return 0;
-    const cc_mem_methods_t *methods = below(&plug->plugged);
-    size_t rounded = methods->roundup((size_t)size, methods->context);
-    if (CC_LIKELY(rounded <= MOST)) return (int)rounded;
-    return size <= MOST ? (size + 7) & ~7 : 0;
-}
-
 /* False when the variable is set to anything but a number of bytes. */
 static bool read_environment(void) {
     const char *text = getenv("CC_SQLITE_BUFFER_BYTES");
@@ -173,6 +135,46 @@ static const cc_mem_methods_t headed_mimalloc = {
     headed_malloc, headed_free, headed_realloc, headed_size, headed_roundup, headed_init, headed_shutdown, NULL,
 };
 
+/* ---- the functions of a plug ---------------------------------------------------------------------------------------- */
+
+/* `methods` is what lies below `plug`: given apart, so that the compiler can call mimalloc's functions directly. */
+
+static inline void *plug_malloc(const plug_t *plug, const cc_mem_methods_t *methods, int size) {
+    if (CC_UNLIKELY(size <= 0)) return NULL;
+    const cc__plugged_observer_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->allocate(&plug->plugged, (size_t)size);
+    return methods->malloc((size_t)size, methods->context);
+}
+
+static inline void plug_free(const plug_t *plug, const cc_mem_methods_t *methods, void *pointer) {
+    const cc__plugged_observer_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL))
+        seen_by->release(&plug->plugged, pointer);
+    else
+        methods->free(pointer, methods->context);
+}
+
+/* Size 0 comes when roundup had to say so: no memory, and the block stays. */
+static inline void *plug_realloc(const plug_t *plug, const cc_mem_methods_t *methods, void *pointer, int size) {
+    if (CC_UNLIKELY(size <= 0)) return NULL;
+    if (CC_UNLIKELY(pointer == NULL)) return plug_malloc(plug, methods, size);
+    const cc__plugged_observer_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->reallocate(&plug->plugged, pointer, (size_t)size);
+    return methods->realloc(pointer, (size_t)size, methods->context);
+}
+
+static inline int plug_size(const cc_mem_methods_t *methods, void *pointer) {
+    size_t size = methods->size(pointer, methods->context);
+    return CC_LIKELY(size <= MOST) ? (int)size : MOST;
+}
+
+static inline int plug_roundup(const cc_mem_methods_t *methods, int size) {
+    if (size <= 0) return 0;
+    size_t rounded = methods->roundup((size_t)size, methods->context);
+    if (CC_LIKELY(rounded <= MOST)) return (int)rounded;
+    return size <= MOST ? (size + 7) & ~7 : 0;
+}
+
 /* ---- the tables ----------------------------------------------------------------------------------------------------- */
 
 static int plug_init(void *data) {
@@ -198,12 +200,16 @@ enum { BACKENDS(NUMBER) BACKEND_COUNT };
 #define PLUG(name) {.plugged = {allocate, reallocate, release, good_size}},
 static plug_t plugs[BACKEND_COUNT] = {BACKENDS(PLUG)};
 
+#define METHODS_OF(name) (NUMBER_##name == NUMBER_mimalloc ? &headed_mimalloc : below(&plugs[NUMBER_##name].plugged))
+
 #define FUNCTIONS(name) \
-    static void *name##_malloc(int size) { return plug_malloc(&plugs[NUMBER_##name], size); } \
-    static void name##_free(void *pointer) { plug_free(&plugs[NUMBER_##name], pointer); } \
-    static void *name##_realloc(void *pointer, int size) { return plug_realloc(&plugs[NUMBER_##name], pointer, size); } \
-    static int name##_size(void *pointer) { return plug_size(&plugs[NUMBER_##name], pointer); } \
-    static int name##_roundup(int size) { return plug_roundup(&plugs[NUMBER_##name], size); }
+    static void *name##_malloc(int size) { return plug_malloc(&plugs[NUMBER_##name], METHODS_OF(name), size); } \
+    static void name##_free(void *pointer) { plug_free(&plugs[NUMBER_##name], METHODS_OF(name), pointer); } \
+    static void *name##_realloc(void *pointer, int size) { \
+        return plug_realloc(&plugs[NUMBER_##name], METHODS_OF(name), pointer, size); \
+    } \
+    static int name##_size(void *pointer) { return plug_size(METHODS_OF(name), pointer); } \
+    static int name##_roundup(int size) { return plug_roundup(METHODS_OF(name), size); }
 BACKENDS(FUNCTIONS)
 
 #define METHODS(name) \
