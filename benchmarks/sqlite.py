@@ -98,7 +98,7 @@ def print_memory(results: list[dict]) -> None:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks sqlite", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few and short rounds: shows that it runs, no more")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--scale", type=int, default=20, help="300 rows each")
     parser.add_argument("--json", type=Path, default=RESULTS / "sqlite.json", metavar="FILE")
     options = parser.parse_args(arguments)
