@@ -1,7 +1,7 @@
 /* test_stress.c: a stack and a queue under 1 to 8 threads, with each scheme, plain and asymmetric. */
 #include "stress.h"
 
-enum { ROUNDS = 150000 };
+enum { ROUNDS = 40000 };
 
 static void stress_all_schemes(bool plain) {
     cc_smr_options_t options = cc_smr_options();
