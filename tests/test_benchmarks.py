@@ -62,3 +62,11 @@ def test_sqlite(tmp_path):
 def test_unknown_name():
     done = subprocess.run([sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0 and all(name in done.stderr for name in ("alloc", "profiler", "smr"))
+
+
+def test_platform(tmp_path):
+    if "t" in getattr(sys, "abiflags", ""):
+        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
+    output, results = run(tmp_path, "platform")
+    assert "private heaps" in output and "platform / cc" in results["ratios"]
+    assert {heap["peer"] for heap in results["heaps"]} == {"libcc", "glibc"}

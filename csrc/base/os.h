@@ -1,4 +1,4 @@
-/* base/os.h: the whole contract with the operating system; os_posix.c fulfils it. Functions that return int give 0 or
+/* base/os.h: the whole contract with the operating system; os_posix.c and os_memory.c fulfil it. Functions that return int give 0 or
  * a cc_status_t. Nothing here allocates from the C heap. */
 #ifndef CC_BASE_OS_H
 #define CC_BASE_OS_H
@@ -17,6 +17,48 @@ void cc__os_unmap(void *address, size_t size);
 
 /* Drops the memory behind a range of a mapping: it reads as zeros again. pre: page-aligned. */
 void cc__os_discard(void *address, size_t size);
+
+/* Bytes of a page, a power of two. */
+size_t cc__os_page_size(void);
+
+/* ---- ranges of address space, page by page ----------------------------------------------------------------------- */
+
+/* What may be done with a page. */
+enum { CC__OS_NONE = 0, CC__OS_READ = 1, CC__OS_WRITE = 2, CC__OS_EXECUTE = 4 };
+
+/* `size` bytes (> 0, whole pages) of address space that nothing may be done with: at `wanted` and nowhere else, or (NULL) at a
+ * multiple of `alignment` (a power of two, a page at least). NULL when there is none. To be given back with cc__os_unmap. */
+void *cc__os_reserve(void *wanted, size_t size, size_t alignment);
+
+/* Changes what may be done with the pages; with reserved ones this commits them, zeroed. CC_ERROR_MEMORY. */
+int cc__os_protect(void *address, size_t size, unsigned access);
+
+/* Makes pages reserved ones again; their memory goes back to the system. */
+int cc__os_decommit(void *address, size_t size);
+
+/* What the pages hold may be dropped (then they are zeros) until they are written to again. */
+void cc__os_reset(void *address, size_t size);
+
+/* Keeps pages in memory. CC_ERROR_LIMIT when the system allows no more of that, CC_ERROR_ARGUMENT when nothing is there.
+ * pre: address page-aligned, size > 0. */
+int cc__os_lock(void *address, size_t size);
+void cc__os_unlock(void *address, size_t size);
+
+/* ---- the machine's memory ---------------------------------------------------------------------------------------- */
+
+typedef struct cc__os_memory {
+    uint64_t total, available;           /* RAM, the limits of control groups (cgroup v1 and v2) included */
+    uint64_t swap_total, swap_available; /* in addition */
+    uint64_t address_total, address_used;
+} cc__os_memory_t;
+
+/* CC_ERROR_SUPPORT where the system does not tell; then all fields are 0. */
+int cc__os_memory(cc__os_memory_t *memory);
+
+/* The same, from the files below a directory that are else below the root (for tests). */
+int cc__os_memory_below(const char *root, cc__os_memory_t *memory);
+
+/* ---- time and threads -------------------------------------------------------------------------------------------- */
 
 /* Nanoseconds of the monotonic clock; of the wall clock since 1970. */
 uint64_t cc__os_monotonic_ns(void);

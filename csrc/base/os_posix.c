@@ -1,5 +1,5 @@
 /* base/os_posix.c: base/os.h for Linux and other POSIX systems. The only file of libcc with system headers, but for
- * sigterm.c and cycles.h's processor intrinsics. */
+ * os_memory.c, sigterm.c and cycles.h's processor intrinsics. */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -55,6 +55,71 @@ void cc__os_discard(void *address, size_t size) {
     if (madvise(address, size, MADV_DONTNEED) == 0) return;
 #endif
     memset(address, 0, size);
+}
+
+size_t cc__os_page_size(void) {
+    static _Atomic(size_t) size;
+    size_t known = cc__load_relaxed(&size);
+    if (CC_UNLIKELY(known == 0)) cc__store_relaxed(&size, known = (size_t)sysconf(_SC_PAGESIZE));
+    return known;
+}
+
+void *cc__os_reserve(void *wanted, size_t size, size_t alignment) {
+    if (cc__fault_due()) return NULL;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    if (wanted != NULL) {
+#if defined(MAP_FIXED_NOREPLACE)
+        flags |= MAP_FIXED_NOREPLACE; /* which old kernels take as a hint */
+#endif
+        void *address = mmap(wanted, size, PROT_NONE, flags, -1, 0);
+        if (address == wanted || address == MAP_FAILED) return address == MAP_FAILED ? NULL : address;
+        (void)munmap(address, size);
+        return NULL;
+    }
+    size_t slack = alignment - cc__os_page_size();
+    if (size > SIZE_MAX - slack) return NULL;
+    char *address = mmap(NULL, size + slack, PROT_NONE, flags, -1, 0);
+    if (address == MAP_FAILED) return NULL;
+    size_t before = (alignment - ((uintptr_t)address & (alignment - 1))) & (alignment - 1);
+    if (before > 0) (void)munmap(address, before);
+    if (slack > before) (void)munmap(address + before + size, slack - before);
+    return address + before;
+}
+
+int cc__os_protect(void *address, size_t size, unsigned access) {
+    if (cc__fault_due()) return CC_ERROR_MEMORY;
+    int protection = PROT_NONE;
+    if ((access & CC__OS_READ) != 0) protection |= PROT_READ;
+    if ((access & CC__OS_WRITE) != 0) protection |= PROT_READ | PROT_WRITE;
+    if ((access & CC__OS_EXECUTE) != 0) protection |= PROT_EXEC;
+    return mprotect(address, size, protection) == 0 ? CC_OK : CC_ERROR_MEMORY;
+}
+
+int cc__os_decommit(void *address, size_t size) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    return mmap(address, size, PROT_NONE, flags, -1, 0) != MAP_FAILED ? CC_OK : CC_ERROR_MEMORY;
+}
+
+void cc__os_reset(void *address, size_t size) {
+#if defined(MADV_FREE)
+    (void)madvise(address, size, MADV_FREE);
+#else
+    (void)address;
+    (void)size;
+#endif
+}
+
+int cc__os_lock(void *address, size_t size) {
+    if (cc__fault_due()) return CC_ERROR_MEMORY;
+    if (mlock(address, size) == 0) return CC_OK;
+    unsigned char resident;
+    size_t page = cc__os_page_size(), last = (size - 1) / page * page;
+    bool mapped = mincore(address, 1, (void *)&resident) == 0 && mincore((char *)address + last, 1, (void *)&resident) == 0;
+    return mapped ? CC_ERROR_LIMIT : CC_ERROR_ARGUMENT;
+}
+
+void cc__os_unlock(void *address, size_t size) {
+    (void)munlock(address, size);
 }
 
 static uint64_t read_clock(clockid_t clock) {

@@ -47,6 +47,44 @@ static void test_discarded_memory_reads_as_zeros(void) {
     cc__os_unmap(bytes, 3 * page);
 }
 
+static void test_reserved_pages(void) {
+    enum { ALIGNMENT = 65536 };
+    size_t page = cc__os_page_size(), size = 5 * page;
+    CHECK_EQUAL(page, sysconf(_SC_PAGESIZE));
+    for (int i = 0; i < 20; i++) {
+        unsigned char *bytes = cc__os_reserve(NULL, size, ALIGNMENT);
+        CHECK(bytes != NULL);
+        CHECK_EQUAL((uintptr_t)bytes % ALIGNMENT, 0);
+        CHECK(cc__os_reserve(bytes, size, ALIGNMENT) == NULL); /* it is taken */
+        CHECK_EQUAL(cc__os_protect(bytes + page, 2 * page, CC__OS_READ | CC__OS_WRITE), CC_OK);
+        CHECK(bytes[page] == 0 && bytes[3 * page - 1] == 0);
+        memset(bytes + page, 7, 2 * page);
+        CHECK_EQUAL(cc__os_protect(bytes + page, page, CC__OS_READ), CC_OK);
+        CHECK_EQUAL(bytes[page], 7);
+        CHECK_EQUAL(cc__os_decommit(bytes + page, page), CC_OK);
+        CHECK_EQUAL(cc__os_protect(bytes + page, page, CC__OS_READ | CC__OS_WRITE), CC_OK);
+        CHECK(bytes[page] == 0 && bytes[2 * page] == 7);
+        cc__os_reset(bytes + page, 2 * page);
+        bytes[page] = 8;
+        CHECK_EQUAL(bytes[page], 8);
+        cc__os_unmap(bytes, size);
+        CHECK(cc__os_reserve(bytes, size, ALIGNMENT) == bytes); /* where it was asked for */
+        cc__os_unmap(bytes, size);
+    }
+    CHECK(cc__os_reserve(NULL, check_hide(SIZE_MAX / 2) & ~(page - 1), ALIGNMENT) == NULL);
+}
+
+static void test_locked_pages(void) {
+    size_t page = cc__os_page_size();
+    void *bytes = cc__os_map(page);
+    CHECK_EQUAL(cc__os_lock(bytes, page), CC_OK);
+    cc__os_unlock(bytes, page);
+    cc__os_unmap(bytes, page);
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__) && !defined(CHECK_VALGRIND) /* where it does nothing */
+    CHECK_EQUAL(cc__os_lock(bytes, page), CC_ERROR_ARGUMENT); /* nothing is there */
+#endif
+}
+
 static void test_clocks(void) {
     uint64_t last = cc__os_monotonic_ns(), coarse = cc__os_coarse_ns();
     CHECK(last > 0);
@@ -180,6 +218,8 @@ int main(void) {
     RUN(test_map_takes_no_memory_until_it_is_touched);
     RUN(test_map_without_room_is_null);
     RUN(test_discarded_memory_reads_as_zeros);
+    RUN(test_reserved_pages);
+    RUN(test_locked_pages);
     RUN(test_clocks);
     RUN(test_thread_ids);
     RUN(test_resident_bytes);
