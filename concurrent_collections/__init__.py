@@ -26,6 +26,7 @@ from . import config  # noqa: E402
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import memory, sqlite
+    from .maps import SkipListMap, TreeMap
     from .profiler import MemoryProfiler
     from .report import (
         AllocationRecord,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         SizeHistogram,
         ThreadMemoryStats,
     )
+    from .sets import SkipListSet
     from .smr import SMRProfiler
     from .smr_report import SMRProfilerReport
 
@@ -47,14 +49,24 @@ __all__ = [
     "SMRProfiler",
     "SMRProfilerReport",
     "SizeHistogram",
+    "SkipListMap",
+    "SkipListSet",
     "ThreadMemoryStats",
+    "TreeMap",
     "config",
     "memory",
     "sqlite",
 ]
 
 
-_HOME = {"MemoryProfiler": ".profiler", "SMRProfiler": ".smr", "SMRProfilerReport": ".smr_report"}
+_HOME = {
+    "MemoryProfiler": ".profiler",
+    "SMRProfiler": ".smr",
+    "SMRProfilerReport": ".smr_report",
+    "SkipListMap": ".maps",
+    "SkipListSet": ".sets",
+    "TreeMap": ".maps",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,8 @@
 #error "concurrent_collections needs CPython 3.11 or later"
 #endif
 
+#include <structmember.h> /* PyMemberDef, which is in Python.h from 3.12 on */
+
 #if PY_VERSION_HEX >= 0x030D0000
 #define CC_SLOT_NO_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #else

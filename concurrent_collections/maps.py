@@ -1,0 +1,316 @@
+"""Ordered maps for many threads: `SkipListMap` and `TreeMap`.
+
+>>> from concurrent_collections import SkipListMap
+>>> ages = SkipListMap({"Zoe": 31, "Ann": 27, "Max": 19})
+>>> list(ages)
+['Ann', 'Max', 'Zoe']
+>>> ages.floor_item("Nora")
+('Max', 19)
+>>> list(ages.keys("B", "Z"))
+['Max']
+"""
+
+from __future__ import annotations
+
+from collections.abc import (
+    Callable,
+    ItemsView as _ItemsView,
+    Iterable,
+    Iterator,
+    KeysView as _KeysView,
+    Mapping,
+    MutableMapping,
+    ValuesView as _ValuesView,
+)
+from reprlib import recursive_repr
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from . import _core
+
+if TYPE_CHECKING:
+    from typing import Self  # 3.11
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+__all__ = ["SkipListMap", "TreeMap"]
+
+
+class _Range:
+    """What the three views share: a map, the bounds, and the direction, as arguments of the map's iterators."""
+
+    __slots__ = ()
+    _mapping: Any
+    _range: tuple[Any, Any, tuple[bool, bool], bool]
+    _kind: str
+
+    def __init__(
+        self, mapping: Any, start: Any, stop: Any, inclusive: tuple[bool, bool], reverse: bool
+    ) -> None:
+        low, high = inclusive
+        self._mapping = mapping
+        self._range = (start, stop, (bool(low), bool(high)), bool(reverse))
+
+    def _iterate(self, backwards: bool) -> Iterator[Any]:
+        start, stop, (low, high), reverse = self._range
+        iterator: Iterator[Any] = self._mapping._iterate(self._kind, start, stop, low, high, reverse != backwards)
+        return iterator
+
+    def __len__(self) -> int:
+        start, stop, _, _ = self._range
+        return len(self._mapping) if start is stop is None else sum(1 for _ in self._iterate(False))
+
+    def _covers(self, key: Any) -> bool:
+        start, stop, (low, high), _ = self._range
+        compare = self._mapping._compare
+        return (start is None or compare(start, key) < low) and (stop is None or compare(key, stop) < high)
+
+    def __repr__(self) -> str:
+        return f"{type(self._mapping).__name__}.{self._kind}({list(self._iterate(False))!r})"
+
+
+class KeysView(_Range, _KeysView[K]):
+    """The keys of a map within bounds, in order: live, and a set."""
+
+    __slots__ = ("_range",)
+    _kind = "keys"
+
+    def __iter__(self) -> Iterator[K]:
+        return self._iterate(False)
+
+    def __reversed__(self) -> Iterator[K]:
+        return self._iterate(True)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._mapping and self._covers(key)
+
+
+class ItemsView(_Range, _ItemsView[K, V]):
+    """The (key, value) pairs of a map within bounds, in the order of keys: live, and a set."""
+
+    __slots__ = ("_range",)
+    _kind = "items"
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        return self._iterate(False)
+
+    def __reversed__(self) -> Iterator[tuple[K, V]]:
+        return self._iterate(True)
+
+    def __contains__(self, item: object) -> bool:
+        if not isinstance(item, tuple) or len(item) != 2:
+            return False
+        key, value = item
+        try:
+            found = self._mapping[key]
+        except KeyError:
+            return False
+        return (found is value or found == value) and self._covers(key)
+
+
+class ValuesView(_Range, _ValuesView[V]):
+    """The values of a map whose keys are within bounds, in the order of keys: live."""
+
+    __slots__ = ("_range",)
+    _kind = "values"
+
+    def __iter__(self) -> Iterator[V]:
+        return self._iterate(False)
+
+    def __reversed__(self) -> Iterator[V]:
+        return self._iterate(True)
+
+    def __contains__(self, value: object) -> bool:
+        return any(found is value or found == value for found in self)
+
+
+def _restore(cls: type[Any], cmp: Any, key: Any) -> Any:
+    """An empty instance without its __init__: what copies and pickles begin with."""
+    self = cls.__new__(cls)
+    self._set_order(cmp, key)
+    return self
+
+
+class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
+    """What SkipListMap and TreeMap share: all but their names."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self, *, cmp: Callable[[K, K], int] | None = None, key: Callable[[K], Any] | None = None
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            other: Mapping[K, V] | Iterable[tuple[K, V]],
+            /,
+            *,
+            cmp: Callable[[K, K], int] | None = None,
+            key: Callable[[K], Any] | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: _OrderedMap[str, V],
+            other: Mapping[str, V] | Iterable[tuple[str, V]] = (),
+            /,
+            *,
+            cmp: Callable[[str, str], int] | None = None,
+            key: Callable[[str], Any] | None = None,
+            **items: V,
+        ) -> None: ...
+
+    def __init__(
+        self,
+        other: Any = (),
+        /,
+        *,
+        cmp: Callable[[K, K], int] | None = None,
+        key: Callable[[K], Any] | None = None,
+        **items: Any,
+    ) -> None:
+        self._set_order(cmp, key)
+        self.update(other, **items)
+
+    def update(self, other: Any = (), /, **items: Any) -> None:  # type: ignore[override]
+        """Stores all pairs of a mapping (what has `keys`) or of an iterable, then the keywords; each atomically."""
+        if isinstance(other, (_OrderedMap, dict)):  # theirs may lose keys meanwhile
+            pairs: Iterable[Any] = other.items()
+        elif hasattr(other, "keys"):
+            pairs = ((key, other[key]) for key in other.keys())
+        else:
+            pairs = other
+        for key, value in pairs:
+            self[key] = value
+        for name, value in items.items():
+            self[name] = value  # type: ignore[index]
+
+    # ---- views ----
+
+    def keys(
+        self,
+        start: K | None = None,
+        stop: K | None = None,
+        *,
+        inclusive: tuple[bool, bool] = (True, False),
+        reverse: bool = False,
+    ) -> KeysView[K]:
+        """The keys from `start` to `stop` (None: no bound), `inclusive` telling which bound belongs to it. Weakly consistent."""
+        return KeysView(self, start, stop, inclusive, reverse)
+
+    def values(
+        self,
+        start: K | None = None,
+        stop: K | None = None,
+        *,
+        inclusive: tuple[bool, bool] = (True, False),
+        reverse: bool = False,
+    ) -> ValuesView[V]:
+        """The values of the keys from `start` to `stop`, as in `keys`. Weakly consistent."""
+        return ValuesView(self, start, stop, inclusive, reverse)
+
+    def items(
+        self,
+        start: K | None = None,
+        stop: K | None = None,
+        *,
+        inclusive: tuple[bool, bool] = (True, False),
+        reverse: bool = False,
+    ) -> ItemsView[K, V]:
+        """The (key, value) pairs of the keys from `start` to `stop`, as in `keys`. Weakly consistent."""
+        return ItemsView(self, start, stop, inclusive, reverse)
+
+    # ---- copies ----
+
+    def snapshot(self) -> list[tuple[K, V]]:
+        """All (key, value) pairs in order, in a list of the caller's own. Weakly consistent, as an iterator that ran at once."""
+        return list(self._iterate("items", None, None, True, True, False))
+
+    def copy(self) -> Self:
+        """A map of the same type and order with the same keys and values. Weakly consistent."""
+        other: Self = _restore(type(self), self._cmp, self._key)
+        for key, value in self.snapshot():
+            other[key] = value
+        return other
+
+    @classmethod
+    def fromkeys(cls, keys: Iterable[K], value: Any = None) -> Self:
+        """A new map with these keys, all with the same value."""
+        self = cls()
+        for key in keys:
+            self[key] = value
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        state = getattr(self, "__dict__", None) or None
+        return _restore, (type(self), self._cmp, self._key), state, None, iter(self.snapshot())
+
+    # ---- comparison and merging ----
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if isinstance(other, _OrderedMap) and (self._cmp, self._key) == (other._cmp, other._key):
+            return self.snapshot() == other.snapshot()
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        items = self.snapshot()
+        if len(items) != len(other):
+            return False
+        missing = object()
+        for key, value in items:
+            try:
+                found = other.get(key, missing)
+            except TypeError:  # ordered otherwise, and so that this key has no place
+                return False
+            if found is not value and found != value:
+                return False
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __or__(self, other: Mapping[Any, Any]) -> Self:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        result = self.copy()
+        result.update(other)
+        return result
+
+    def __ror__(self, other: Mapping[Any, Any]) -> Self:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        result: Self = _restore(type(self), self._cmp, self._key)
+        result.update(other)
+        result.update(self)
+        return result
+
+    def __ior__(self, other: Any) -> Self:
+        self.update(other)
+        return self
+
+    @recursive_repr("{...}")
+    def __repr__(self) -> str:
+        items = ", ".join(f"{key!r}: {value!r}" for key, value in self.snapshot())
+        order = "".join(
+            f", {name}={function!r}" for name, function in (("cmp", self._cmp), ("key", self._key)) if function is not None
+        )
+        return f"{type(self).__name__}({{{items}}}{order})"
+
+
+class SkipListMap(_OrderedMap[K, V]):
+    """An ordered map for many threads: dict's interface and more, with the keys in order.
+
+    SkipListMap(mapping or iterable of pairs, *, cmp=None, key=None, **items). Keys are ordered by `<`, by `cmp(a, b)` (negative, 0 or
+    positive), or by `key(k)`; two keys are the same when their order says so. Operations on one key are atomic and take
+    no lock that another thread could hold while it runs Python; iterators are weakly consistent.
+    """
+
+    __slots__ = ()
+
+
+class TreeMap(_OrderedMap[K, V]):
+    """An ordered map for many threads; today the same structure as `SkipListMap` (see docs/map.md)."""
+
+    __slots__ = ()

@@ -1,0 +1,62 @@
+/* python/map_ordered.c: the operations that need an order: first, last, and the neighbours of a key. */
+#include "map.h"
+
+static PyObject *pair(cc_python_map_t *self, cc_map_entry_t *entry /* its references are stolen */) {
+    PyObject *key = cc_python_map_user_key(self, entry->key), *result = PyTuple_New(2);
+    if (result == NULL) {
+        Py_DECREF(key);
+        Py_DECREF((PyObject *)entry->value);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(result, 0, key);
+    PyTuple_SET_ITEM(result, 1, entry->value);
+    return result;
+}
+
+/* The entry at a place; the key is the first argument where the place needs one, the default comes last. */
+static PyObject *find(PyObject *object, const char *name, cc_map_place_t place, bool item, PyObject *const *args,
+                      Py_ssize_t count) {
+    cc_python_map_t *self = (cc_python_map_t *)object;
+    Py_ssize_t keys = place >= CC_MAP_LOWER ? 1 : 0;
+    if (!cc_python_check_count(name, count, keys, keys + 1)) return NULL;
+    cc_map_t *map = cc_python_map_of(self);
+    cc_map_key_t key;
+    cc_map_entry_t entry;
+    if (map == NULL || (keys > 0 && cc_python_map_key(self, args[0], &key) != 0)) return NULL;
+    int found = cc_map_find(map, place, keys > 0 ? &key : NULL, &entry);
+    if (keys > 0) cc_python_map_key_done(self, &key);
+    cc_python_drop_now();
+    if (found < 0) return cc_python_map_raise(found);
+    if (found > 0) {
+        if (item) return pair(self, &entry);
+        Py_XDECREF((PyObject *)entry.value);
+        return cc_python_map_user_key(self, entry.key);
+    }
+    if (count > keys) return Py_NewRef(args[keys]);
+    if (keys > 0) Py_RETURN_NONE;
+    PyErr_Format(PyExc_KeyError, "%s(): the container is empty", name);
+    return NULL;
+}
+
+#define DEFINE(name, place) \
+    PyObject *cc_python_map_##name##_key(PyObject *object, PyObject *const *args, Py_ssize_t count) { \
+        return find(object, #name, place, false, args, count); \
+    } \
+    PyObject *cc_python_map_##name##_item(PyObject *object, PyObject *const *args, Py_ssize_t count) { \
+        return find(object, #name "_item", place, true, args, count); \
+    }
+CC_PYTHON_MAP_PLACES(DEFINE)
+
+PyObject *cc_python_map_popitem(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names) {
+    cc_python_map_t *self = (cc_python_map_t *)object;
+    int last = cc_python_last_argument("popitem", args, count, names);
+    cc_map_t *map = last >= 0 ? cc_python_map_of(self) : NULL;
+    cc_map_entry_t entry;
+    if (map == NULL) return NULL;
+    int found = cc_map_pop(map, last > 0 ? CC_MAP_LAST : CC_MAP_FIRST, &entry);
+    cc_python_drop_now();
+    if (found > 0) return pair(self, &entry);
+    if (found < 0) return cc_python_map_raise(found);
+    PyErr_SetString(PyExc_KeyError, "popitem(): map is empty");
+    return NULL;
+}

@@ -1,0 +1,125 @@
+"""SkipListSet: set's protocol, the ordered operations, algebra, copies."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import MutableSet
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from concurrent_collections import SkipListSet
+
+
+def negative(number: int) -> int:
+    return -number
+
+
+class Named(SkipListSet):
+    """A subclass at module level, for pickle."""
+
+
+def test_construction_and_types():
+    assert list(SkipListSet()) == [] and list(SkipListSet("hello")) == list("ehlo")
+    assert issubclass(SkipListSet, MutableSet) and SkipListSet[int].__origin__ is SkipListSet
+    assert not hasattr(SkipListSet(), "__dict__")
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(SkipListSet())
+    with pytest.raises(TypeError):
+        SkipListSet(5)
+    with pytest.raises(TypeError, match="cmp must be callable"):
+        SkipListSet(cmp=5)
+    assert repr(SkipListSet([2, 1])) == "SkipListSet([1, 2])" and repr(SkipListSet()) == "SkipListSet([])"
+    assert repr(Named([1], key=negative)) == f"Named([1], key={negative!r})"
+
+
+def test_elements():
+    s = SkipListSet()
+    s.add(1), s.add(1)
+    assert s.add_if_absent(2) is True and s.add_if_absent(2) is False and len(s) == 2
+    assert s.discard_if_present(2) is True and s.discard_if_present(2) is False
+    s.discard(5)
+    with pytest.raises(KeyError) as error:
+        s.remove((1, 2)) if False else s.remove(7)
+    assert error.value.args == (7,)
+    assert s.pop() == 1
+    with pytest.raises(KeyError, match="pop from an empty set"):
+        s.pop()
+    s.update([3, 1, 2], (9,))
+    assert s.pop(last=False) == 1 and s.pop() == 9 and list(s) == [2, 3] and list(reversed(s)) == [3, 2]
+    s.clear()
+    assert not s and s.memory_usage() > 0 and s.drain() is True
+
+
+def test_neighbours_and_ranges():
+    s = SkipListSet([10, 20, 30])
+    assert (s.first(), s.last(), s.floor(15), s.lower(10), s.ceiling(15), s.higher(30, "none")) == (10, 30, 10, None, 20, "none")
+    assert list(s.range(10, 30)) == [10, 20] and list(s.range(10, 30, inclusive=(False, True), reverse=True)) == [30, 20]
+    with pytest.raises(KeyError, match="empty"):
+        SkipListSet().first()
+    assert SkipListSet().last(None) is None
+
+
+NAMES = ["union", "intersection", "difference", "symmetric_difference"]
+UPDATES = ["update", "intersection_update", "difference_update", "symmetric_difference_update"]
+small_sets = st.sets(st.integers(0, 12))
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_sets, small_sets)
+def test_algebra_is_sets(a, b):
+    x, y = SkipListSet(a), SkipListSet(b)
+    for name in NAMES:
+        expected = sorted(getattr(a, name)(b))
+        for right in (b, y, list(b), iter(list(b))):
+            result = getattr(x, name)(right)
+            assert type(result) is SkipListSet and list(result) == expected
+    for name in UPDATES:
+        expected = set(a)
+        getattr(expected, name)(b)
+        for right in (b, y, list(b)):
+            changed = x.copy()
+            assert getattr(changed, name)(right) is None and list(changed) == sorted(expected)
+    for left, right in ((x, y), (x, b), (a, y)):
+        assert list(left | right) == sorted(a | b) and list(left & right) == sorted(a & b)
+        assert list(left - right) == sorted(a - b) and list(left ^ right) == sorted(a ^ b)
+        assert (left <= right, left < right, left >= right, left > right) == (a <= b, a < b, a >= b, a > b)
+        assert (left == right) == (a == b) and (left != right) == (a != b)
+    assert (x.issubset(b), x.issuperset(b), x.isdisjoint(b)) == (a.issubset(b), a.issuperset(b), a.isdisjoint(b))
+    for right in (b, y):
+        changed = x.copy()
+        changed |= right
+        assert changed == a | b
+        changed &= a
+        assert changed == a
+        changed -= right
+        assert changed == a - b
+        changed ^= right
+        assert changed == (a - b) ^ b
+    x -= x
+    y ^= y
+    assert not x and not y
+
+
+def test_operators_want_sets():
+    for operator in ("__or__", "__and__", "__sub__", "__xor__", "__ior__", "__iand__", "__isub__", "__ixor__", "__rsub__"):
+        assert getattr(SkipListSet([1]), operator)([1]) is NotImplemented
+    assert SkipListSet([1]) != [1] and SkipListSet([1]) != SkipListSet(["a"]) and SkipListSet([[1]]) == SkipListSet([[1]])
+
+
+def test_copies_keep_order_and_state():
+    s = Named([1, 2, 3], key=negative)
+    s.note = "kept"
+    for other in (copy.copy(s), copy.deepcopy(s), pickle.loads(pickle.dumps(s))):
+        assert type(other) is Named and list(other) == [3, 2, 1] and other.note == "kept" and other == s
+    assert list(s.copy()) == list(s | {2}) == [3, 2, 1] and type(s & {1}) is Named
+    assert s == {1, 2, 3} and {1, 2, 3} == s and s != {1, 2}
+    assert s.snapshot() == [3, 2, 1]
+
+
+def test_an_iterator_survives_what_it_stands_on():
+    s = SkipListSet(range(1000))
+    for element in s:
+        s.remove(element)
+    assert not s

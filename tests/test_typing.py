@@ -1,0 +1,81 @@
+"""The types that the package declares: samples for mypy and pyright, and the stub against the module."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from profiler_tools import PACKAGE
+
+TYPING = Path(__file__).with_name("typing")
+REQUIRED = os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1"
+
+
+def need(module: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        if REQUIRED and module == "mypy":
+            pytest.fail(f"{module} is not installed")
+        pytest.skip(f"{module} is not installed")
+
+
+def wrong_lines(path: Path) -> set[int]:
+    return {number for number, line in enumerate(path.read_text().splitlines(), 1) if line.endswith("# wrong")}
+
+
+@pytest.fixture(scope="module")
+def mypy(tmp_path_factory):
+    """Runs a module of mypy's in the cache that all calls share."""
+    need("mypy")
+    cache = tmp_path_factory.mktemp("mypy")
+
+    def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "MYPY_CACHE_DIR": str(cache)}
+        return subprocess.run(
+            [sys.executable, "-P", "-m", module, *map(str, arguments)],
+            capture_output=True, text=True, check=False, timeout=300, cwd=cache, env=environment,
+        )  # fmt: skip
+
+    return run
+
+
+def test_mypy_understands_the_samples(mypy):
+    result = mypy("mypy", "--strict", TYPING / "maps.py")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_mypy_refuses_what_is_wrong(mypy):
+    path = TYPING / "maps_wrong.py"
+    found = {int(line) for line in re.findall(r"maps_wrong\.py:(\d+): error", mypy("mypy", "--strict", path).stdout)}
+    assert found == wrong_lines(path)
+
+
+def test_the_modules_themselves_are_typed(mypy):
+    result = mypy("mypy", "--strict", PACKAGE / "maps.py", PACKAGE / "sets.py")
+    ours = [line for line in result.stdout.splitlines() if re.search(r"(maps|sets)\.py:\d+: error", line)]
+    assert ours == []
+
+
+def test_the_stub_is_true_to_the_module(mypy):
+    result = mypy("mypy.stubtest", "concurrent_collections._core", "--ignore-missing-stub", "--concise")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_pyright_agrees():
+    need("pyright")
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, TYPING],
+            capture_output=True, text=True, check=False, timeout=300, cwd=TYPING,
+        )  # fmt: skip
+        diagnostics = json.loads(result.stdout)["generalDiagnostics"]
+    except (ValueError, KeyError, subprocess.TimeoutExpired):
+        pytest.skip("pyright does not run here")
+    errors = [(Path(one["file"]).name, one["range"]["start"]["line"] + 1, one["message"]) for one in diagnostics if one["severity"] == "error"]
+    assert [error for error in errors if error[0] != "maps_wrong.py"] == []
+    assert {error[1] for error in errors} == wrong_lines(TYPING / "maps_wrong.py")
