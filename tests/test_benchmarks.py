@@ -59,6 +59,18 @@ def test_sqlite(tmp_path):
     assert {peer["peer"] for peer in results["results"]["mem5, 2 threads, statistics off"]} >= {"mem1", "mem5", "mimalloc"}
 
 
+def test_collections(tmp_path):
+    if "t" in getattr(sys, "abiflags", ""):
+        pytest.skip("its C part has nothing to do with the interpreter: it runs on the stock one")
+    peers = [argument for name in ("cc_", "std::map", "Vyukov") for argument in ("--only", name)]
+    output, results = run(tmp_path, "collections", *peers, "--python", sys.executable)
+    assert {row["map"] for row in results["maps"]} == {"cc_map", "Natarajan-Mittal tree, cc_smr", "std::map + mutex"}
+    assert {row["queue"] for row in results["queues"]} >= {"cc_queue", "Vyukov ring"}
+    assert {aim["holds"] for aim in results["aims"]} <= {True, False} and results["aims"]
+    (rows,) = results["python"].values()
+    assert {row["key"][0] for row in rows} >= {"SkipListMap", "LockFreeQueue", "dict + Lock", "queue.Queue"}
+
+
 def test_unknown_name():
     done = subprocess.run([sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0 and all(name in done.stderr for name in ("alloc", "profiler", "smr"))
