@@ -147,6 +147,13 @@ static void hold_entries(const cc_map_t *map, const cc_map_entry_t *entries, int
     }
 }
 
+static void release_entries(const cc_map_t *map, const cc_map_entry_t *entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        cc__map_release_key(&map->type, entries[i].key);
+        cc__map_release_value(&map->type, entries[i].value);
+    }
+}
+
 int cc_map_scan(cc_map_cursor_t *cursor, cc_map_entry_t *entries, size_t capacity) {
     cc_map_t *map = cursor->map;
     cc__map_search_t search;
@@ -160,13 +167,18 @@ int cc_map_scan(cc_map_cursor_t *cursor, cc_map_entry_t *entries, size_t capacit
         status = find_place(&search, cursor, &place);
         if (status == 0) status = read_on(&search, cursor, place, entries, capacity);
     }
-    /* Leaf after leaf. What goes wrong after the first is for the next call, which searches by key. */
+    /* Leaf after leaf. What changes after the first is for the next call, which searches by key. */
     size_t total = 0;
     while (status > 0) {
         hold_entries(map, entries + total, status);
         total += (size_t)status;
         if (total == capacity) break;
         status = read_on(&search, cursor, search.path.steps[0].index, entries + total, capacity - total);
+    }
+    if (status < 0 && status != CC__MAP_AGAIN) { /* a hook's error: the caller learns it now, and nothing was read */
+        cc__map_end(&search);
+        release_entries(map, entries, total);
+        return status;
     }
     void *before = (cursor->flags & HAS_AT) != 0 ? cursor->at.object : NULL;
     cursor->flags &= ~(unsigned)ON_TRAIL;

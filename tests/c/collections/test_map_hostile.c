@@ -104,6 +104,40 @@ static void test_failing(bool deferred) {
     finish();
 }
 
+/* Bounds are compared in each leaf: the n-th comparison fails, the call says so, and the next one goes on from where it was. */
+static void test_a_failing_scan(void) {
+    static const cc_map_type_t type = {COUNTING, .compare = failing};
+    enum { FAILS = 40, LAST = RANGE - 10 };
+    map = cc_map_create(&type, &countdown, NULL);
+    for (int64_t number = 0; number < RANGE; number++) CHECK_EQUAL(put(number), CC_MAP_STORED);
+    for (unsigned flags = 0; flags <= CC_MAP_REVERSE; flags += CC_MAP_REVERSE) {
+        size_t failures = 0;
+        for (int fails = 1; fails < FAILS; fails++) {
+            cc_map_entry_t entries[RANGE];
+            cc_map_cursor_t cursor;
+            cc_map_key_t low = fresh_key(10), high = fresh_key(LAST);
+            int64_t expected = flags == 0 ? 10 : LAST - 1;
+            cc_map_cursor_begin(&cursor, map, &low, &high, flags);
+            atomic_store(&countdown, fails);
+            for (int got; (got = cc_map_scan(&cursor, entries, RANGE)) != 0;) {
+                CHECK(got > 0 || got == BROKEN);
+                failures += got == BROKEN;
+                for (int i = 0; i < got; i++, expected += flags == 0 ? 1 : -1) {
+                    CHECK_EQUAL(((object_t *)entries[i].key)->number, expected);
+                    release_entry(&entries[i]);
+                }
+            }
+            atomic_store(&countdown, 0);
+            CHECK_EQUAL(expected, flags == 0 ? LAST : 9);
+            cc_map_cursor_end(&cursor);
+            release_object((object_t *)low.object);
+            release_object((object_t *)high.object);
+        }
+        CHECK(failures >= 20);
+    }
+    finish();
+}
+
 static void test_failing_comparisons(void) {
     test_failing(false);
     test_failing(true);
@@ -250,6 +284,7 @@ static void test_a_comparison_that_sleeps(void) {
 
 int main(void) {
     RUN(test_failing_comparisons);
+    RUN(test_a_failing_scan);
     RUN(test_reentering_comparisons);
     RUN(test_keys_that_change_their_mind);
     RUN(test_lies_among_threads);
