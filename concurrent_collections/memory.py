@@ -1,4 +1,5 @@
-"""Pluggable allocators: choose one for C code that calls ``cc_mem_malloc``, read its status, set limits, look for errors.
+"""Pluggable allocators: choose one for C code that calls ``cc_mem_malloc``, read its status, set limits, look for errors; and
+regions of memory as objects: :class:`Arena`, :class:`Heap`, :class:`Pool`, :class:`MappedFile`.
 
 >>> from concurrent_collections import memory
 >>> memory.allocators.backends
@@ -18,13 +19,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import _core
+from ._regions import Arena, ArenaStatus, Block, Heap, HeapStatus, MappedFile, Mark, Pool, PoolStatus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-__all__ = ["AllocatorStatus", "BufferStatus", "Debugger", "MemoryProblem", "MemoryProblemError", "allocators", "debug"]
+__all__ = [
+    "AllocatorStatus", "Arena", "ArenaStatus", "Block", "BufferStatus", "Debugger", "Heap", "HeapStatus", "MappedFile", "Mark",
+    "MemoryProblem", "MemoryProblemError", "Pool", "PoolStatus", "allocators", "debug",
+]  # fmt: skip
 
 _OK, _MEMORY, _ARGUMENT, _STATE = 0, 1, 2, 3  # cc_status_t
 _MOST = 1 << 62

@@ -1,6 +1,7 @@
 """The short form of each benchmark: that it runs and prints its table. Speed is not judged here."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_collections(tmp_path):
     assert {aim["holds"] for aim in results["aims"]} <= {True, False} and results["aims"]
     (rows,) = results["python"].values()
     assert {row["key"][0] for row in rows} >= {"SkipListMap", "LockFreeQueue", "dict + Lock", "queue.Queue"}
+
+
+def test_regions(tmp_path):
+    if "t" in getattr(sys, "abiflags", ""):
+        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
+    headers = ["/usr/include/apr-1.0/apr_pools.h", "/usr/include/talloc.h", "/usr/include/boost/pool/pool.hpp"]
+    if not all(Path(header).exists() for header in headers) and os.environ.get("CC_TEST_REQUIRE_TOOLS") != "1":
+        pytest.skip("needs the Debian packages libapr1-dev, libtalloc-dev and libboost-dev")
+    output, results = run(tmp_path, "regions")
+    assert "cc_arena" in output and "boost lockfree" in output
+    assert results["ratios"]["apr_pool / cc_arena"]["tree"] > 0
+    assert {result["example"] for result in results["example"]} == {"plain", "regions"}
 
 
 def test_unknown_name():

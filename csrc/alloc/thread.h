@@ -9,7 +9,7 @@
 #include "../base/os.h"
 
 /* Upper layers' private pointers in a thread record. */
-enum cc__thread_slot { CC__SLOT_PROFILE, CC__SLOT_SMR, CC__SLOT_PLATFORM, CC__SLOT_COUNT };
+enum cc__thread_slot { CC__SLOT_PROFILE, CC__SLOT_SMR, CC__SLOT_REGIONS, CC__SLOT_PLATFORM, CC__SLOT_COUNT };
 
 enum { CC__THREAD_NAME_SIZE = 64 };
 

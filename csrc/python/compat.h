@@ -17,6 +17,18 @@
 #define CC_SLOT_NO_GIL
 #endif
 
+/* A lock in an object, all zero when it is made; where there is a GIL, that is the lock. Nothing that could run Python code is called
+ * under it. */
+#if PY_VERSION_HEX >= 0x030D0000
+#define CC_PYTHON_MUTEX PyMutex
+#define CC_PYTHON_LOCK(mutex) PyMutex_Lock(mutex)
+#define CC_PYTHON_UNLOCK(mutex) PyMutex_Unlock(mutex)
+#else
+#define CC_PYTHON_MUTEX char
+#define CC_PYTHON_LOCK(mutex) ((void)(mutex))
+#define CC_PYTHON_UNLOCK(mutex) ((void)(mutex))
+#endif
+
 /* PyMem_SetAllocator is process-wide and code objects are pinned by the interpreter that runs them: subinterpreters are not
  * supported until the hooks are proven there. */
 #if PY_VERSION_HEX >= 0x030C0000

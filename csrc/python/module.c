@@ -1,5 +1,6 @@
 /* python/module.c: the extension module concurrent_collections._core. Thin: arguments in, results out. */
 #include "core.h"
+#include "regions.h"
 
 PyObject *cc_python_raise(int status) {
     if (status == CC_ERROR_MEMORY) return PyErr_NoMemory();
@@ -123,11 +124,28 @@ static int module_exec(PyObject *module) {
                      cc_abi_version(), CC_ABI_VERSION);
         return -1;
     }
-    PyObject *type = PyType_FromModuleAndSpec(module, &cc_python_profile_spec, NULL);
-    if (type == NULL) return -1;
-    int status = PyModule_AddObjectRef(module, "Profile", type);
-    Py_DECREF(type);
-    if (status != 0 || PyModule_AddStringConstant(module, "version", cc_version()) != 0 ||
+    static const struct {
+        const char *name;
+        PyType_Spec *spec;
+        PyTypeObject **type; /* where it is kept for good; NULL: nowhere */
+    } types[] = {
+        {"Profile", &cc_python_profile_spec, NULL},
+        {"Block", &cc_python_block_spec, &cc_python_block_type},
+        {"Mark", &cc_python_mark_spec, &cc_python_mark_type},
+        {"Arena", &cc_python_arena_spec, NULL},
+        {"Heap", &cc_python_heap_spec, NULL},
+        {"Pool", &cc_python_pool_spec, NULL},
+        {"MappedFile", &cc_python_map_spec, NULL},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        PyObject *type = PyType_FromModuleAndSpec(module, types[i].spec, NULL);
+        if (type == NULL) return -1;
+        if (types[i].type != NULL) *types[i].type = (PyTypeObject *)Py_NewRef(type);
+        int status = PyModule_AddObjectRef(module, types[i].name, type);
+        Py_DECREF(type);
+        if (status != 0) return -1;
+    }
+    if (PyModule_AddStringConstant(module, "version", cc_version()) != 0 ||
         PyModule_AddIntConstant(module, "max_depth", CC_PROFILE_MAX_DEPTH) != 0)
         return -1;
     static PyMethodDef *const functions[] = {cc_python_profile_methods, cc_python_mem_methods, cc_python_smr_methods};

@@ -78,7 +78,7 @@ VARIANTS = {
         environment={"TSAN_OPTIONS": "allocator_may_return_null=1:halt_on_error=1"},
     ),
     "valgrind": Variant(
-        ("-O1", "-g", "-DCHECK_VALGRIND", "-DCHECK_DIVISOR=50"), libc=True, runner=VALGRIND, needs="valgrind"
+        ("-O1", "-g", "-DCC_VALGRIND", "-DCHECK_VALGRIND", "-DCHECK_DIVISOR=50"), libc=True, runner=VALGRIND, needs="valgrind"
     ),
 }  # fmt: skip
 
@@ -210,6 +210,31 @@ def test_use_after_free_is_reported(variant, complaint, way):
     result = execute(HERE / "alloc" / "canary.c", variant, way)
     assert result.returncode != 0
     assert complaint in result.stdout
+
+
+REGION_FAULTS = [
+    "arena rewind", "arena reset", "arena gap", "heap release", "heap top", "heap empty", "heap gap", "pool free", "pool gap",
+    "pool shared free", "pool shared gap", "pool shared exact free",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", REGION_FAULTS)
+@pytest.mark.parametrize(
+    "variant, complaint", [("asan", "AddressSanitizer: use-after-poison"), ("valgrind", "Invalid read of size 1")]
+)
+def test_use_after_a_region_took_it_back_is_reported(variant, complaint, way):
+    need(VARIANTS[variant].needs)
+    result = execute(HERE / "regions" / "canary.c", variant, way)
+    assert result.returncode != 0
+    assert complaint in result.stdout
+
+
+@pytest.mark.parametrize("variant", ["asan", "valgrind"])
+@pytest.mark.parametrize("way", ["arena good", "heap good", "pool good", "pool shared good"])
+def test_good_use_of_a_region_is_not_reported(variant, way):
+    need(VARIANTS[variant].needs)
+    result = execute(HERE / "regions" / "canary.c", variant, way)
+    assert (result.returncode, result.stdout) == (0, "unnoticed: 1\n")
 
 
 @pytest.mark.parametrize("scheme", ["ibr", "debra", "epoch", "none"])

@@ -47,7 +47,15 @@ typedef enum cc_status {
     CC_ERROR_ARGUMENT = 2, /* an argument is out of its range */
     CC_ERROR_STATE = 3,    /* the call does not fit the object's state (stopped twice, read before start) */
     CC_ERROR_LIMIT = 4,    /* a fixed limit that the documentation names was met */
-    CC_ERROR_SUPPORT = 5   /* not available in this build or on this system */
+    CC_ERROR_SUPPORT = 5,  /* not available in this build or on this system */
+    /* of files: */
+    CC_ERROR_MISSING = 6,    /* there is none */
+    CC_ERROR_ACCESS = 7,     /* the system does not permit it */
+    CC_ERROR_DIRECTORY = 8,  /* it is a directory */
+    CC_ERROR_EMPTY = 9,      /* it has no bytes */
+    CC_ERROR_KIND = 10,      /* it is something else than a regular file */
+    CC_ERROR_TRUNCATED = 11, /* it has become shorter */
+    CC_ERROR_SYSTEM = 12     /* the system failed in another way */
 } cc_status_t;
 
 /* A static English text for a cc_status_t; never NULL, "unknown status" for any other number. Caller frees nothing. */

@@ -1,0 +1,68 @@
+/* regions/regions_internal.h: what the files of regions/ share with each other alone. */
+#ifndef CC_REGIONS_INTERNAL_H
+#define CC_REGIONS_INTERNAL_H
+
+#include "cc/regions.h"
+
+#include "../base/poison.h"
+
+/* Builds that watch each allocation: the header's inlines find nothing and everything comes through the library, which leaves
+ * a gap behind each block (and poisons it, where somebody listens). */
+#if CC__POISON || defined(CC_DEBUG)
+enum { CC__WATCHED = 1, CC__GAP = 16 };
+#else
+enum { CC__WATCHED = 0, CC__GAP = 0 };
+#endif
+
+enum { CC__ALIGNMENT = 16, CC__FILL_FRESH = 0x55, CC__FILL_FREED = 0xDD, CC__FILL_GAP = 0xBE };
+
+/* No region and no request is larger; sums of a few of them do not wrap. */
+#define CC__MOST ((size_t)PTRDIFF_MAX / 4)
+
+static inline size_t cc__round_up(size_t size, size_t unit) {
+    return (size + unit - 1) & ~(unit - 1);
+}
+
+static inline bool cc__is_power_of_two(size_t number) {
+    return number != 0 && (number & (number - 1)) == 0;
+}
+
+/* Bytes to the next multiple of `alignment`. */
+static inline size_t cc__gap(const char *address, size_t alignment) {
+    return (size_t)-(intptr_t)address & (alignment - 1);
+}
+
+/* Memory from the region's allocator, aligned to 16; back to it. */
+static inline void *cc__region_take(const cc_mem_methods_t *allocator, size_t size) {
+    if (size > CC__MOST) return NULL;
+    return allocator != NULL ? (allocator->malloc)(size, allocator->context) : cc_alloc(size);
+}
+
+static inline void cc__region_give(const cc_mem_methods_t *allocator, void *pointer, size_t size) {
+    cc__unpoison(pointer, size);
+    if (allocator != NULL)
+        (allocator->free)(pointer, allocator->context);
+    else
+        cc_free(pointer, size);
+}
+
+size_t cc__pool_block_size(const cc_pool_t *pool);
+
+/* A range of a region begins or ends to be somebody's. */
+static inline void cc__region_open(void *pointer, size_t size) {
+    cc__unpoison(pointer, size);
+#if defined(CC_DEBUG)
+    memset(pointer, CC__FILL_FRESH, size);
+    cc__unpoison(pointer, size);
+#endif
+}
+
+static inline void cc__region_close(void *pointer, size_t size) {
+#if defined(CC_DEBUG)
+    cc__unpoison(pointer, size);
+    memset(pointer, CC__FILL_FREED, size);
+#endif
+    cc__poison(pointer, size);
+}
+
+#endif
