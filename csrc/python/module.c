@@ -135,7 +135,7 @@ static int module_exec(PyObject *module) {
         {"Arena", &cc_python_arena_spec, NULL},
         {"Heap", &cc_python_heap_spec, NULL},
         {"Pool", &cc_python_pool_spec, NULL},
-        {"MappedFile", &cc_python_map_spec, NULL},
+        {"MappedFile", &cc_python_mapped_file_spec, NULL},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         PyObject *type = PyType_FromModuleAndSpec(module, types[i].spec, NULL);

@@ -43,7 +43,7 @@ struct cc_python_block {
 };
 
 extern PyType_Spec cc_python_block_spec, cc_python_mark_spec;
-extern PyType_Spec cc_python_arena_spec, cc_python_heap_spec, cc_python_pool_spec, cc_python_map_spec;
+extern PyType_Spec cc_python_arena_spec, cc_python_heap_spec, cc_python_pool_spec, cc_python_mapped_file_spec;
 
 /* The types above, made by module.c's exec and kept for good. */
 extern PyTypeObject *cc_python_block_type, *cc_python_mark_type;

@@ -160,4 +160,4 @@ static PyType_Slot map_slots[] = {{Py_tp_doc, "See memory.MappedFile."},
                                   {Py_bf_releasebuffer, map_release_buffer},
                                   {0, NULL}};
 
-CC_PYTHON_REGION_TYPE(map, "MappedFile", map_slots);
+CC_PYTHON_REGION_TYPE(mapped_file, "MappedFile", map_slots);
