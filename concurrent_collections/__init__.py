@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import memory, sqlite
     from .profiler import MemoryProfiler
+    from .queue import LockFreeQueue, LockFreeStack
     from .report import (
         AllocationRecord,
         FragmentationMetrics,
@@ -42,6 +43,8 @@ __version__: str = _core.version
 __all__ = [
     "AllocationRecord",
     "FragmentationMetrics",
+    "LockFreeQueue",
+    "LockFreeStack",
     "MemoryProfiler",
     "MemoryProfilerReport",
     "SMRProfiler",
@@ -54,7 +57,13 @@ __all__ = [
 ]
 
 
-_HOME = {"MemoryProfiler": ".profiler", "SMRProfiler": ".smr", "SMRProfilerReport": ".smr_report"}
+_HOME = {
+    "LockFreeQueue": ".queue",
+    "LockFreeStack": ".queue",
+    "MemoryProfiler": ".profiler",
+    "SMRProfiler": ".smr",
+    "SMRProfilerReport": ".smr_report",
+}
 
 
 def __getattr__(name: str) -> object:
