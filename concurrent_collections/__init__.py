@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from . import memory, sqlite
     from .maps import SkipListMap, TreeMap
     from .profiler import MemoryProfiler
+    from .queue import LockFreeQueue, LockFreeStack
     from .report import (
         AllocationRecord,
         FragmentationMetrics,
@@ -44,6 +45,8 @@ __version__: str = _core.version
 __all__ = [
     "AllocationRecord",
     "FragmentationMetrics",
+    "LockFreeQueue",
+    "LockFreeStack",
     "MemoryProfiler",
     "MemoryProfilerReport",
     "SMRProfiler",
@@ -60,6 +63,8 @@ __all__ = [
 
 
 _HOME = {
+    "LockFreeQueue": ".queue",
+    "LockFreeStack": ".queue",
     "MemoryProfiler": ".profiler",
     "SMRProfiler": ".smr",
     "SMRProfilerReport": ".smr_report",

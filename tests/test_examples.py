@@ -134,3 +134,12 @@ def test_wrong_arguments_are_refused(arguments):
     result = run_log_analytics(*arguments)
     assert result.returncode == 2
     assert "usage: log_analytics.py" in result.stderr
+
+
+def test_worker_pool():
+    """The same pool on queue.Queue and on LockFreeQueue."""
+    output = subprocess.run(
+        [sys.executable, "-P", EXAMPLES / "worker_pool.py"], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    expected = [f"{kind}: sum 2664667000, failure ValueError" for kind in ("Queue", "LockFreeQueue")]
+    assert [line.rpartition(",")[0] for line in output.splitlines()] == expected

@@ -19,6 +19,11 @@
     atomic_compare_exchange_weak_explicit((object), (expected), (value), memory_order_relaxed, memory_order_relaxed)
 #define cc__swap_if_acq_rel(object, expected, value) \
     atomic_compare_exchange_strong_explicit((object), (expected), (value), memory_order_acq_rel, memory_order_acquire)
+/* In one total order with each other: for a store here and a load there that must not both miss the other side's. */
+#define cc__load_seq_cst(object) atomic_load_explicit((object), memory_order_seq_cst)
+#define cc__add_seq_cst(object, value) atomic_fetch_add_explicit((object), (value), memory_order_seq_cst)
+#define cc__swap_if_seq_cst(object, expected, value) \
+    atomic_compare_exchange_strong_explicit((object), (expected), (value), memory_order_seq_cst, memory_order_seq_cst)
 
 /* Orders stores before it against loads after it (store buffering needs one on both sides). The thread sanitizer knows no fences; a
  * sequentially consistent operation does for it. */

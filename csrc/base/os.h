@@ -99,6 +99,13 @@ static inline void cc__mutex_unlock(cc__mutex_t *mutex) {
     if (CC_UNLIKELY(atomic_exchange_explicit(&mutex->state, 0u, memory_order_release) == 2)) cc__mutex_wake(mutex);
 }
 
+/* Sleeps while *word is `expected`, until cc__os_wake; may wake without. CC_ERROR_LIMIT after timeout_ns (UINT64_MAX: never),
+ * CC_ERROR_STATE when a signal interrupts it. */
+int cc__os_wait(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns);
+
+/* Wakes one thread that sleeps on the word, the first to have come, or all. The word's value was changed before. */
+void cc__os_wake(_Atomic(uint32_t) *word, bool all);
+
 /* Lets another thread run; lets `ns` nanoseconds pass. */
 void cc__os_yield(void);
 void cc__os_sleep(uint64_t ns);

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -202,6 +203,41 @@ void cc__mutex_wake(cc__mutex_t *mutex) {
     (void)mutex;
 #endif
 }
+
+#if defined(__linux__)
+int cc__os_wait(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns) {
+    struct timespec time = {.tv_sec = (time_t)(timeout_ns / 1000000000u), .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout_ns != UINT64_MAX ? &time : NULL, NULL, 0) == 0) return CC_OK;
+    return errno == ETIMEDOUT ? CC_ERROR_LIMIT : errno == EINTR ? CC_ERROR_STATE : CC_OK;
+}
+
+void cc__os_wake(_Atomic(uint32_t) *word, bool all) {
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, all ? INT_MAX : 1, NULL, NULL, 0);
+}
+#else
+/* One room for all words; who is woken for another one goes on waiting in the caller. Signals do not interrupt it: it wakes by itself. */
+static pthread_mutex_t room_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t room = PTHREAD_COND_INITIALIZER;
+
+int cc__os_wait(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns) {
+    enum { MOST_NS = 50000000 };
+    uint64_t end = cc__os_wall_ns() + (timeout_ns < MOST_NS ? timeout_ns : MOST_NS);
+    struct timespec time = {.tv_sec = (time_t)(end / 1000000000u), .tv_nsec = (long)(end % 1000000000u)};
+    int status = 0;
+    (void)pthread_mutex_lock(&room_lock);
+    if (cc__load_relaxed(word) == expected) status = pthread_cond_timedwait(&room, &room_lock, &time);
+    (void)pthread_mutex_unlock(&room_lock);
+    if (status != ETIMEDOUT) return CC_OK;
+    return timeout_ns < MOST_NS ? CC_ERROR_LIMIT : CC_ERROR_STATE;
+}
+
+void cc__os_wake(_Atomic(uint32_t) *word, bool all) {
+    (void)word, (void)all;
+    (void)pthread_mutex_lock(&room_lock);
+    (void)pthread_cond_broadcast(&room);
+    (void)pthread_mutex_unlock(&room_lock);
+}
+#endif
 
 void cc__os_yield(void) {
     (void)sched_yield();

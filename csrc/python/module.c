@@ -151,7 +151,8 @@ static int module_exec(PyObject *module) {
     static PyMethodDef *const functions[] = {cc_python_profile_methods, cc_python_mem_methods, cc_python_smr_methods};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (PyModule_AddFunctions(module, functions[i]) != 0) return -1;
-    return cc_python_map_setup(module);
+    if (cc_python_map_setup(module) != 0) return -1;
+    return cc_python_queue_setup(module);
 }
 
 static PyModuleDef_Slot module_slots[] = {

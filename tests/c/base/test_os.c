@@ -213,6 +213,30 @@ static void test_fork_handlers(void) {
     CHECK(strcmp(order, "bp") == 0);
 }
 
+static _Atomic(uint32_t) word;
+
+static void sleep_on_word(size_t index, void *unused) {
+    (void)index, (void)unused;
+    while (cc__load_acquire(&word) == 1) CHECK_EQUAL(cc__os_wait(&word, 1, UINT64_MAX), CC_OK);
+}
+
+static void test_waiting_for_a_word(void) {
+    CHECK_EQUAL(cc__os_wait(&word, 7, UINT64_MAX), CC_OK); /* it is not 7 */
+    uint64_t began = cc__os_monotonic_ns();
+    int status;
+    while ((status = cc__os_wait(&word, 0, 5000000)) == CC_OK) {} /* it may wake without a reason */
+    CHECK_EQUAL(status, CC_ERROR_LIMIT);
+    CHECK(cc__os_monotonic_ns() - began >= 4900000);
+    cc__store_release(&word, 1);
+    check_thread_t threads[3];
+    for (int i = 0; i < 3; i++) check_start(&threads[i], sleep_on_word, NULL);
+    cc__os_sleep(1000000); /* most often they sleep by then */
+    cc__os_wake(&word, false);
+    cc__store_release(&word, 2);
+    cc__os_wake(&word, true);
+    for (int i = 0; i < 3; i++) check_join(&threads[i]);
+}
+
 int main(void) {
     RUN(test_map_is_zeroed_writable_and_page_aligned);
     RUN(test_map_takes_no_memory_until_it_is_touched);
@@ -227,5 +251,6 @@ int main(void) {
     RUN(test_try_lock_tells);
     RUN(test_thread_exit_function_runs_and_may_ask_again);
     RUN(test_fork_handlers);
+    RUN(test_waiting_for_a_word);
     return 0;
 }

@@ -1,0 +1,23 @@
+"""Queues without locks, with the methods and exceptions of the standard library's :mod:`queue`.
+
+>>> from concurrent_collections import LockFreeQueue
+>>> tasks = LockFreeQueue()
+>>> tasks.put("wash")
+>>> tasks.get()
+'wash'
+"""
+
+import sys
+from queue import Empty, Full
+
+from ._core import LockFreeQueue, LockFreeStack
+
+if sys.version_info >= (3, 13):
+    from queue import ShutDown
+else:
+
+    class ShutDown(Exception):
+        """Raised by put and get of a queue that was shut down."""
+
+
+__all__ = ["Empty", "Full", "LockFreeQueue", "LockFreeStack", "ShutDown"]

@@ -1,0 +1,77 @@
+/* python/queue_wait.c: waiting for an item, for room, or for all items to be done: detached, interrupted by signals, in turn. */
+#include "queue.h"
+
+#include <time.h>
+
+/* Wake-ups in vain after which a waiting thread has those that come later stand back. */
+enum { PATIENCE = 4 };
+
+uint64_t cc_python_now(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Sleeps until something may have changed: 0, -CC_ERROR_LIMIT after the deadline, or -CC_ERROR_STATE for a signal. Detached it touches
+ * no container: a garbage collector may be walking through it. */
+static int sleep_until(cc_event_t *event, uint32_t ticket, uint64_t deadline) {
+    int result;
+    Py_BEGIN_ALLOW_THREADS
+    uint64_t now = deadline != UINT64_MAX ? cc_python_now() : 0;
+    result = deadline == UINT64_MAX ? cc_event_wait(event, ticket, UINT64_MAX)
+             : now < deadline       ? cc_event_wait(event, ticket, deadline - now)
+                                    : -CC_ERROR_LIMIT;
+    Py_END_ALLOW_THREADS
+    return result;
+}
+
+static int attempt(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item, bool put) {
+    return put ? cc_python_queue_put(self, thread, *item) : cc_python_queue_get(self, thread, item);
+}
+
+/* The slow half of transfer. */
+static int wait_for_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item, bool put, uint64_t deadline) {
+    cc_event_t *event = put ? &self->room : &self->items;
+    int result = 0, slept = 0;
+    unsigned in_vain = 0;
+    bool insists = false;
+    while (result == 0 && slept != -CC_ERROR_LIMIT) {
+        slept = 0;
+        uint32_t ticket = cc_event_begin(event);
+        if (insists || !cc_event_insisted(event)) result = attempt(self, thread, item, put);
+        if (result == 0) slept = sleep_until(event, ticket, deadline);
+        cc_event_end(event);
+        if (result != 0) break;
+        if (slept == 0 && ++in_vain == PATIENCE) {
+            insists = true;
+            cc_event_insist(event);
+        } else if (slept == 0 && !insists && cc_event_insisted(event)) {
+            cc_event_signal(event); /* it was for another */
+        }
+        if (slept == -CC_ERROR_STATE && PyErr_CheckSignals() != 0) result = CC_PYTHON_INTERRUPTED;
+    }
+    if (result == 0) result = attempt(self, thread, item, put);
+    if (insists) cc_event_relent(event);
+    if (result == 0 || result == CC_PYTHON_INTERRUPTED) cc_event_signal(event); /* what woke it may have been another's */
+    return result;
+}
+
+int cc_python_queue_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item, bool put, uint64_t deadline) {
+    int result = 0;
+    if (deadline == 0 || !cc_event_insisted(put ? &self->room : &self->items)) result = attempt(self, thread, item, put);
+    if (result == 0 && deadline != 0) result = wait_for_transfer(self, thread, item, put, deadline);
+    if (result == 1 && put) cc_event_signal(&self->items);
+    if (result == 1 && !put && self->is_bounded) cc_event_signal(&self->room);
+    return result;
+}
+
+int cc_python_queue_join(queue_object_t *self, cc_smr_thread_t *thread) {
+    while (cc_python_queue_unfinished(self, thread) != 0) {
+        uint32_t ticket = cc_event_begin(&self->finished);
+        int slept = 0;
+        if (cc_python_queue_unfinished(self, thread) != 0) slept = sleep_until(&self->finished, ticket, UINT64_MAX);
+        cc_event_end(&self->finished);
+        if (slept == -CC_ERROR_STATE && PyErr_CheckSignals() != 0) return -1;
+    }
+    return 0;
+}
