@@ -40,7 +40,7 @@ def nothing_is_left():
     yield
     for _ in range(3):
         gc.collect()
-    assert smr.domains() == []
+    assert [domain for domain in smr.domains() if domain.name != "python maps"] == []
 
 
 def wait_until(condition):
@@ -536,7 +536,7 @@ def test_memory(kind):
 def test_the_domain_comes_and_goes_with_the_queues():
     program = """
         from concurrent_collections import LockFreeQueue, LockFreeStack, smr
-        assert smr.domains() == []
+        assert [domain for domain in smr.domains() if domain.name != "python maps"] == []
         a, b = LockFreeQueue(), LockFreeStack()
         (domain,) = smr.domains()
         assert domain.name == "queues"
@@ -549,7 +549,7 @@ def test_the_domain_comes_and_goes_with_the_queues():
         del a
         assert len(smr.domains()) == 1
         del b
-        assert smr.domains() == []
+        assert [domain for domain in smr.domains() if domain.name != "python maps"] == []
     """
     assert output_of(program) == ""
 
