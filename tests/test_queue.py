@@ -412,10 +412,10 @@ def test_collections_in_the_middle(kind):
             pass
 
     with Threads({"work": work, "more work": work, "wait": wait}):
+        wait_until(lambda: q.unfinished_tasks >= 2)  # they are at work
         for _ in range(30):
             gc.collect()
         end.set()
-        wait_until(lambda: q.unfinished_tasks >= 2)
         for _ in range(4):
             q.put(None)
 
