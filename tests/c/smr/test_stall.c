@@ -33,11 +33,17 @@ static void sleep_in_section(size_t index, void *argument) {
     cc_smr_exit(self);
 }
 
+/* Two threads take samples at once: neither may put a smaller one over the other's. */
+static void raise_to(atomic_uint_fast64_t *most, uint64_t value) {
+    uint_fast64_t seen = atomic_load(most);
+    while (seen < value && !atomic_compare_exchange_weak(most, &seen, value)) continue;
+}
+
 static void sample(stall_t *stall) {
     cc_smr_stats_t stats;
     CHECK_EQUAL(cc_smr_stats(cc_smr_id(stall->domain), &stats), CC_OK);
-    if (stats.pending_nodes > atomic_load(&stall->most_nodes)) atomic_store(&stall->most_nodes, stats.pending_nodes);
-    if (stats.pending_bytes > atomic_load(&stall->most_bytes)) atomic_store(&stall->most_bytes, stats.pending_bytes);
+    raise_to(&stall->most_nodes, stats.pending_nodes);
+    raise_to(&stall->most_bytes, stats.pending_bytes);
 }
 
 static void replace_nodes(size_t index, void *argument) {
