@@ -35,6 +35,7 @@ _specification.loader.exec_module(build)
 
 WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-Werror"]
 TIME_LIMIT = 300
+ENVIRONMENT = dict(os.environ)  # as it was at first: pytest changes it while the pool's threads start programs
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def execute(path: Path, name: str, *arguments: str) -> subprocess.CompletedProce
     variant, program = VARIANTS[name], compile_program(path, name)
     return subprocess.run(
         [*variant.runner, program, *(arguments or [library(name).result()])],
-        env={**os.environ, **variant.environment},
+        env={**ENVIRONMENT, **variant.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
