@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../base/blocking.h"
+#include "../base/round.h"
 #include "alloc_internal.h"
 #include "backend.h"
 #if !defined(CC_BACKEND_LIBC)
@@ -140,7 +141,7 @@ static void *count_failure(unsigned mode) {
 static __attribute__((noinline)) void *allocate(size_t size, size_t bytes, size_t alignment, bool zero) {
     cc__may_block("an allocation");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe: the observer is installed */
-    if (size == 0 || bytes < size || bytes > PTRDIFF_MAX || alignment == 0 || (alignment & (alignment - 1)) != 0)
+    if (size == 0 || bytes < size || bytes > PTRDIFF_MAX || !cc__is_power_of_two(alignment))
         return count_failure(mode);
     const cc__alloc_observer_t *watcher = observed(mode);
     void *pointer = watcher != NULL ? watcher->allocate(size, bytes, alignment, zero)

@@ -72,14 +72,10 @@ void cc__file_unmap(cc__file_map_t *map) {
     (void)close(map->file);
 }
 
-static size_t page_size(void) {
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 int cc__file_advise(const cc__file_map_t *map, size_t start, size_t length, int advice) {
     static const int advices[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM, MADV_WILLNEED, MADV_DONTNEED};
     if (advice < 0 || (size_t)advice >= sizeof advices / sizeof *advices) return CC_ERROR_ARGUMENT;
-    size_t before = start % page_size();
+    size_t before = start % cc__os_page_size();
     return madvise(map->address + start - before, length + before, advices[advice]) == 0 ? CC_OK : CC_ERROR_SYSTEM;
 }
 
@@ -156,7 +152,7 @@ static bool set_handler(void) {
     struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&action.sa_mask);
     cc__mutex_lock(&handler_lock);
-    page = page_size();
+    page = cc__os_page_size();
     if (!handler_set) /* what was there is known before the handler can run */
         handler_set = sigaction(SIGBUS, NULL, &before) == 0 && sigaction(SIGBUS, &action, NULL) == 0;
     bool set = handler_set;

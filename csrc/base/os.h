@@ -106,6 +106,15 @@ int cc__os_wait(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns)
 /* Wakes one thread that sleeps on the word, the first to have come, or all. The word's value was changed before. */
 void cc__os_wake(_Atomic(uint32_t) *word, bool all);
 
+/* Tells the processor that this is a short loop that waits. */
+static inline void cc__os_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+    __asm__ volatile("isb"); /* yield does nothing on most */
+#endif
+}
+
 /* Lets another thread run; lets `ns` nanoseconds pass. */
 void cc__os_yield(void);
 void cc__os_sleep(uint64_t ns);

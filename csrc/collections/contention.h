@@ -11,18 +11,10 @@
 
 enum { CC__CONTENTION_FIRST_NS = 2000, CC__CONTENTION_MOST_NS = 8000, CC__CONTENTION_TURN_NS = 4000 };
 
-static inline void cc__contention_pause(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb"); /* yield does nothing on most */
-#endif
-}
-
 static inline void cc__contention_wait(uint64_t ns) {
     uint64_t end = cc__os_monotonic_ns() + ns;
     do
-        cc__contention_pause();
+        cc__os_pause();
     while (cc__os_monotonic_ns() < end);
 }
 

@@ -78,15 +78,10 @@ void cc__map_disturb(void);
 /* ---- versions --------------------------------------------------------------------------------------------------- */
 
 static inline void cc__map_pause(unsigned tries) {
-    if (tries >= 64) {
+    if (tries < 64)
+        cc__os_pause();
+    else
         cc__os_yield(); /* who holds the lock may not be running */
-        return;
-    }
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__) && defined(__GNUC__)
-    __asm__ volatile("yield");
-#endif
 }
 
 /* Waits until nobody holds the lock; false when the node is obsolete. */

@@ -17,6 +17,7 @@
 #include "cc/collections.h"
 
 #include "../base/atomics.h"
+#include "../base/round.h"
 #include "contention.h"
 #include "domain.h"
 
@@ -282,7 +283,7 @@ uint64_t cc_queue_total(cc_queue_t *queue, cc_smr_thread_t *self) {
 
 static size_t footprint(const segment_t *segment) {
     size_t bytes = segment_size(segment->capacity) + CC_SMR_HEADER_SIZE;
-    return (bytes + CC_CACHE_LINE_SIZE - 1) & ~(size_t)(CC_CACHE_LINE_SIZE - 1);
+    return cc__round_up(bytes, CC_CACHE_LINE_SIZE);
 }
 
 size_t cc_queue_memory_usage(cc_queue_t *queue, cc_smr_thread_t *self) {

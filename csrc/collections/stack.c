@@ -8,6 +8,7 @@
 #include "cc/collections.h"
 
 #include "../base/atomics.h"
+#include "../base/round.h"
 #include "contention.h"
 #include "domain.h"
 
@@ -157,7 +158,7 @@ uint64_t cc_stack_count(cc_stack_t *stack, cc_smr_thread_t *self) {
 }
 
 size_t cc_stack_memory_usage(cc_stack_t *stack, cc_smr_thread_t *self) {
-    const size_t bytes = (sizeof(node_t) + CC_SMR_HEADER_SIZE + CC_CACHE_LINE_SIZE - 1) & ~(size_t)(CC_CACHE_LINE_SIZE - 1);
+    const size_t bytes = cc__round_up(sizeof(node_t) + CC_SMR_HEADER_SIZE, CC_CACHE_LINE_SIZE);
     return sizeof *stack + (size_t)cc_stack_count(stack, self) * bytes;
 }
 

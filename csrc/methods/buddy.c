@@ -22,6 +22,7 @@
  * waits for neither. */
 #include <string.h>
 
+#include "../base/round.h"
 #include "methods_internal.h"
 
 #define NOTHING UINT64_MAX
@@ -383,7 +384,7 @@ static size_t map_bytes(size_t atoms) {
 /* Bytes that `atoms` atoms need, behind an aligned address; not for more than a buffer may have. */
 static size_t layout_bytes(size_t atoms, unsigned shift) {
     size_t before = map_bytes(atoms) + atoms;
-    return ((before + CC__MEM_ALIGNMENT - 1) & ~(size_t)(CC__MEM_ALIGNMENT - 1)) + (atoms << shift);
+    return cc__round_up(before, CC__MEM_ALIGNMENT) + (atoms << shift);
 }
 
 /* log2 of the smallest block, 0 if it is out of range. */
@@ -496,7 +497,7 @@ size_t cc_mem_buddy_bytes(size_t most_live, size_t largest, size_t min_block) {
     size_t live = ((most_live - 1) >> shift) / n * n + n; /* M, a multiple of n */
     if (logarithm >= 31 || live > ATOMS_MAX) return 0;
     size_t atoms = live + live * logarithm / 2 - n + 1;
-    atoms = (atoms + n - 1) & ~(n - 1);
+    atoms = cc__round_up(atoms, n);
     if (atoms > ATOMS_MAX) return 0;
     size_t bytes = sizeof(cc__buddy_t) + 2 * (CC__MEM_ALIGNMENT - 1) + layout_bytes(atoms, shift);
     return bytes <= (size_t)CC__MEM_ALIGNMENT << 31 ? bytes : 0;

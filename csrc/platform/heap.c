@@ -57,7 +57,7 @@ HANDLE HeapCreate(DWORD options, SIZE_T initial, SIZE_T most) {
     }
     heap->options = options;
     heap->blocks = blocks;
-    heap->most = (most + page - 1) & ~(page - 1);
+    heap->most = cc__round_up(most, page);
     heap->mark = MARK;
     return heap;
 }

@@ -8,6 +8,7 @@
 #include "../base/atomics.h"
 #include "../base/fault.h"
 #include "../base/os.h"
+#include "../base/round.h"
 
 /* The calling thread's error code: GetLastError's. */
 extern __thread uint32_t cc__platform_last_error __attribute__((tls_model("initial-exec")));

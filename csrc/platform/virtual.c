@@ -36,10 +36,6 @@ static size_t bytes_of(const range_t *range) {
     return range->count * cc__os_page_size();
 }
 
-static size_t round_up(size_t value, size_t unit) {
-    return (value + unit - 1) & ~(unit - 1);
-}
-
 /* All pages that have a byte of address .. address + size - 1. False when they are not all in one region.
  * pre: size > 0, the lock is held. */
 static bool find_range(range_t *range, LPCVOID address, SIZE_T size) {
@@ -49,7 +45,7 @@ static bool find_range(range_t *range, LPCVOID address, SIZE_T size) {
     if (region == NULL || size > region->page_count * page - (at - region->base)) return false;
     range->region = region;
     range->first = (at - region->base) / page;
-    range->count = round_up(at - region->base + size, page) / page - range->first;
+    range->count = cc__round_up(at - region->base + size, page) / page - range->first;
     return true;
 }
 
@@ -98,7 +94,7 @@ static unsigned access_of(DWORD protect) {
 static region_t *reserve(LPVOID address, SIZE_T size, DWORD protect) {
     size_t page = cc__os_page_size();
     uintptr_t base = (uintptr_t)address & ~(uintptr_t)(GRANULARITY - 1);
-    size_t bytes = round_up((uintptr_t)address - base + size, page);
+    size_t bytes = cc__round_up((uintptr_t)address - base + size, page);
     if (address != NULL && base == 0) return cc__platform_fail(ERROR_INVALID_PARAMETER); /* the first 64 KiB are nobody's */
     region_t *region = cc__region_new(bytes / page);
     if (region == NULL) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
@@ -261,7 +257,7 @@ static bool is_foreign(LPCVOID address, SIZE_T size) {
 static void whole_pages(LPVOID *address, SIZE_T *size) {
     size_t page = cc__os_page_size(), before = (uintptr_t)*address & (page - 1);
     *address = (char *)*address - before;
-    *size = round_up(*size + before, page);
+    *size = cc__round_up(*size + before, page);
 }
 
 BOOL VirtualLock(LPVOID address, SIZE_T size) {

@@ -5,6 +5,7 @@
 #include "cc/regions.h"
 
 #include "../base/poison.h"
+#include "../base/round.h"
 
 /* Builds that watch each allocation: the header's inlines find nothing and everything comes through the library, which leaves
  * a gap behind each block (and poisons it, where somebody listens). */
@@ -18,14 +19,6 @@ enum { CC__ALIGNMENT = 16, CC__FILL_FRESH = 0x55, CC__FILL_FREED = 0xDD, CC__FIL
 
 /* No region and no request is larger; sums of a few of them do not wrap. */
 #define CC__MOST ((size_t)PTRDIFF_MAX / 4)
-
-static inline size_t cc__round_up(size_t size, size_t unit) {
-    return (size + unit - 1) & ~(unit - 1);
-}
-
-static inline bool cc__is_power_of_two(size_t number) {
-    return number != 0 && (number & (number - 1)) == 0;
-}
 
 /* Bytes to the next multiple of `alignment`. */
 static inline size_t cc__gap(const char *address, size_t alignment) {
