@@ -17,12 +17,6 @@ extern PyMethodDef cc_python_smr_methods[];
 /* methods.c: functions on pluggable allocators. */
 extern PyMethodDef cc_python_mem_methods[];
 
-/* Adds the types of ordered maps and sets to the module. -1 with an exception. */
-int cc_python_map_setup(PyObject *module);
-
-/* Adds the types of queues and stacks to the module. -1 with an exception. */
-int cc_python_queue_setup(PyObject *module);
-
 /* hooks.c */
 PyObject *cc_python_install_hooks(PyObject *module, PyObject *domains);
 PyObject *cc_python_remove_hooks(PyObject *module, PyObject *domains);

@@ -375,20 +375,3 @@ PyType_Spec cc_python_map_spec = {.name = "concurrent_collections._core.OrderedM
                                   .basicsize = sizeof(cc_python_map_t),
                                   .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
                                   .slots = map_slots};
-
-/* ---- the module ---------------------------------------------------------------------------------------------------- */
-
-static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
-    if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) != 0) Py_CLEAR(type);
-    return (PyTypeObject *)type;
-}
-
-int cc_python_map_setup(PyObject *module) {
-    PyTypeObject *map = add_type(module, &cc_python_map_spec), *set = add_type(module, &cc_python_set_spec),
-                 *iterator = add_type(module, &cc_python_map_iterator_spec);
-    Py_XDECREF(map);
-    Py_XDECREF(set);
-    if (iterator != NULL) Py_XSETREF(cc_python_map_iterator_type, iterator);
-    return map != NULL && set != NULL && iterator != NULL ? 0 : -1;
-}

@@ -1,5 +1,7 @@
 /* python/module.c: the extension module concurrent_collections._core. Thin: arguments in, results out. */
 #include "core.h"
+#include "map.h"
+#include "queue.h"
 #include "regions.h"
 
 PyObject *cc_python_raise(int status) {
@@ -136,6 +138,11 @@ static int module_exec(PyObject *module) {
         {"Heap", &cc_python_heap_spec, NULL},
         {"Pool", &cc_python_pool_spec, NULL},
         {"MappedFile", &cc_python_mapped_file_spec, NULL},
+        {"OrderedMap", &cc_python_map_spec, NULL},
+        {"OrderedSet", &cc_python_set_spec, NULL},
+        {"OrderedIterator", &cc_python_map_iterator_spec, &cc_python_map_iterator_type},
+        {"LockFreeQueue", &cc_python_queue_spec, NULL},
+        {"LockFreeStack", &cc_python_stack_spec, NULL},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         PyObject *type = PyType_FromModuleAndSpec(module, types[i].spec, NULL);
@@ -151,8 +158,7 @@ static int module_exec(PyObject *module) {
     static PyMethodDef *const functions[] = {cc_python_profile_methods, cc_python_mem_methods, cc_python_smr_methods};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (PyModule_AddFunctions(module, functions[i]) != 0) return -1;
-    if (cc_python_map_setup(module) != 0) return -1;
-    return cc_python_queue_setup(module);
+    return 0;
 }
 
 static PyModuleDef_Slot module_slots[] = {

@@ -389,17 +389,5 @@ static PyType_Slot stack_slots[] = {SLOTS(stack_new,
     "maxsize: how many items it holds at most; 0 or less: any number.")};
 
 #define FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE)
-static PyType_Spec queue_spec = {"concurrent_collections.LockFreeQueue", sizeof(queue_object_t), 0, FLAGS, queue_slots};
-static PyType_Spec stack_spec = {"concurrent_collections.LockFreeStack", sizeof(queue_object_t), 0, FLAGS, stack_slots};
-
-static int add_type(PyObject *module, PyType_Spec *spec, const char *name) {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
-    int status = type != NULL ? PyModule_AddObjectRef(module, name, type) : -1;
-    Py_XDECREF(type);
-    return status;
-}
-
-int cc_python_queue_setup(PyObject *module) {
-    int status = add_type(module, &queue_spec, "LockFreeQueue");
-    return status == 0 ? add_type(module, &stack_spec, "LockFreeStack") : status;
-}
+PyType_Spec cc_python_queue_spec = {"concurrent_collections.LockFreeQueue", sizeof(queue_object_t), 0, FLAGS, queue_slots};
+PyType_Spec cc_python_stack_spec = {"concurrent_collections.LockFreeStack", sizeof(queue_object_t), 0, FLAGS, stack_slots};

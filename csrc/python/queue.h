@@ -77,4 +77,7 @@ int cc_python_queue_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyOb
 /* Waits until all that was put is done: 0, or -1 with an exception. */
 int cc_python_queue_join(queue_object_t *self, cc_smr_thread_t *thread);
 
+/* queue.c: the types. */
+extern PyType_Spec cc_python_queue_spec, cc_python_stack_spec;
+
 #endif
