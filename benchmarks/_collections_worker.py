@@ -11,12 +11,10 @@ A time is net of the same loop without the call.
 
 from __future__ import annotations
 
-import collections
 import gc
 import importlib
 import json
 import os
-import queue
 import random
 import statistics
 import sys

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,22 @@ def print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
     print("|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|")
     for row in rows:
         print(line(row), flush=True)
+
+
+def round_ratios(
+    groups: Mapping[str, Mapping[str, list[float]]], pairs: Iterable[tuple[str, str]]
+) -> dict[str, dict[str, float]]:
+    """For each pair of peers, by group, the median over the rounds of their quotients. groups: by name, each peer's figures, one
+    for each round. Where a peer of the pair is missing there is no ratio; a pair without any is left out."""
+    ratios = {
+        f"{one} / {other}": {
+            group: statistics.median(a / b for a, b in zip(peers[one], peers[other]))
+            for group, peers in groups.items()
+            if one in peers and other in peers
+        }
+        for one, other in pairs
+    }
+    return {pair: found for pair, found in ratios.items() if found}
 
 
 def write_json(path: Path, results: dict[str, Any]) -> None:

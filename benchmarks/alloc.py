@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import argparse
 import collections
-import importlib.util
 import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-BUILD = ROOT / "build" / "benchmarks"
+from ._programs import BUILD, HERE, build_module, run
 
 # What is promised, as (workload, peer, other, most, unit): a ratio of medians, or a difference in ns.
 TARGETS = [
@@ -28,13 +24,6 @@ TARGETS = [
     ("statistics on, more than off", "cc_on", "cc_off", 1.0, "ns"),
     ("cc_alloc_node(24) + cc_free against mi_malloc(64) + mi_free", "node24", "mi", 1.10, "x"),
 ]
-
-
-def build_module():
-    specification = importlib.util.spec_from_file_location("cc_build", ROOT / "csrc" / "build.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def compile_program() -> tuple[Path, Path]:
@@ -56,13 +45,8 @@ def compile_program() -> tuple[Path, Path]:
 def measure(rounds: int, pairs: int) -> list[dict]:
     """One dictionary for each workload, size, number of threads and peer."""
     program, shared = compile_program()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MIMALLOC_", "LD_PRELOAD"))}
-    output = subprocess.run(
-        [program, shared, str(rounds), str(pairs)], check=True, env=environment, stdout=subprocess.PIPE, text=True
-    ).stdout
     results = []
-    for line in output.splitlines():
-        result = json.loads(line)
+    for result in run(program, shared, rounds, pairs):
         samples = result.pop("nanoseconds")
         results.append(
             result | {"median": statistics.median(samples), "min": min(samples), "max": max(samples), "rounds": len(samples)}

@@ -14,7 +14,6 @@ such as Java's collector or liburcu's call_rcu take). Two threads tell little on
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _report
-from .alloc import BUILD, HERE, build_module
+from ._programs import BUILD, HERE, build_module, run
 
 WORKER = HERE / "_collections_worker.py"
 THREADS = (1, 2, 4)
@@ -133,13 +132,10 @@ def compile_program(program: Program, library: Path) -> list[str] | None:
 
 
 def run_lines(command: list[Any], preload: Path | None = None) -> list[dict[str, Any]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MIMALLOC_", "LD_PRELOAD"))}
-    if preload is not None:
-        environment["LD_PRELOAD"] = str(preload)
-    done = subprocess.run(list(map(str, command)), env=environment, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))} ended with status {done.returncode}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    try:
+        return run(*command, **({"LD_PRELOAD": str(preload)} if preload is not None else {}))
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"{' '.join(map(str, command))} ended with status {error.returncode}") from None
 
 
 class Samples:

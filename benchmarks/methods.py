@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
-import os
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from ._report import RESULTS, machine, print_table, write_json
-from .alloc import BUILD, HERE, ROOT, build_module
+from ._programs import BUILD, HERE, ROOT, build_module, run
+from ._report import RESULTS, machine, print_table, round_ratios, write_json
 
 PAIRS = [("buddy", "memsys5"), ("static", "mem3"), ("system", "glibc"), ("mimalloc", "mi"), ("core_plain", "mi"), ("core", "mi")]
 
@@ -55,12 +53,8 @@ def measure(rounds: int, count: int, with_sqlite: bool) -> list[dict]:
         ]
     )  # fmt: skip
     shared = sorted((build.wheel_prefix() / "lib").glob("libmimalloc.so.*"))[0]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MIMALLOC_", "LD_PRELOAD"))}
     peers = sqlite_libraries(build) if with_sqlite else []
-    output = subprocess.run(
-        [program, shared, str(rounds), str(count), *peers], check=True, env=environment, stdout=subprocess.PIPE, text=True
-    ).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    return run(program, shared, rounds, count, *peers)
 
 
 def print_speed(results: list[dict]) -> dict[str, dict[str, float]]:
@@ -74,13 +68,7 @@ def print_speed(results: list[dict]) -> dict[str, dict[str, float]]:
     names = list(next(iter(groups.values())))
     rows = [[workload, *(f"{statistics.median(peers[name]):.1f}" for name in names)] for workload, peers in groups.items()]
     print_table("ns of processor time for one allocation and its free, median of the rounds", ["workload", *names], rows)
-    ratios = {
-        f"{one} / {other}": {
-            workload: statistics.median(a / b for a, b in zip(peers[one], peers[other])) for workload, peers in groups.items()
-        }
-        for one, other in PAIRS
-        if other in names
-    }
+    ratios = round_ratios(groups, PAIRS)
     rows = [[pair, *(f"{ratio:.2f}" for ratio in found.values())] for pair, found in ratios.items()]
     print_table("time relative to the peer, median of the rounds' ratios", ["pair", *groups], rows)
     return ratios

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 import os
 import shutil
 import statistics
@@ -17,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ._report import RESULTS, machine, print_table, write_json
-from .alloc import BUILD, HERE, build_module
+from ._programs import BUILD, HERE, build_module, run
+from ._report import RESULTS, machine, print_table, round_ratios, write_json
 
 MINGW = "x86_64-w64-mingw32-gcc"
 PAIRS = [
@@ -45,11 +44,6 @@ def compile_native(name: str) -> Path:
     return program
 
 
-def lines_of(*command: str | Path, environment: dict[str, str] | None = None) -> list[dict]:
-    output = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
-    return [json.loads(line) for line in output.splitlines()]
-
-
 def measure_wine(rounds: int, blocks: int) -> list[dict]:
     """Empty where Wine or the compiler for it is missing."""
     if not shutil.which("wine") or not shutil.which(MINGW):
@@ -58,11 +52,10 @@ def measure_wine(rounds: int, blocks: int) -> list[dict]:
     program = BUILD / "platform_heap.exe"
     build_module().run([MINGW, "-O2", HERE / "c" / "platform_heap.c", "-o", program])
     quiet = {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=", "WINEPREFIX": str(BUILD / "wine")}
-    environment = {**os.environ, **quiet}
     try:
-        return lines_of("wine", program, rounds, blocks, environment=environment)
+        return run("wine", program, rounds, blocks, **quiet)
     finally:
-        subprocess.run(["wine", "wineboot", "-k"], env=environment, capture_output=True)
+        subprocess.run(["wine", "wineboot", "-k"], env={**os.environ, **quiet}, capture_output=True)
 
 
 def by_case(results: list[dict]) -> dict[str, dict[str, list[float]]]:
@@ -79,12 +72,7 @@ def print_speed(results: list[dict]) -> dict[str, dict[str, float]]:
     names = list(next(iter(cases.values())))
     rows = [[case, *(f"{statistics.median(peers[name]):.2f}" for name in names)] for case, peers in cases.items()]
     print_table("ns of processor time for one allocation and its free, median of the rounds", ["workload", *names], rows)
-    ratios = {
-        f"{one} / {other}": {
-            case: statistics.median(a / b for a, b in zip(peers[one], peers[other])) for case, peers in cases.items()
-        }
-        for one, other in PAIRS
-    }
+    ratios = round_ratios(cases, PAIRS)
     rows = [[case, *(f"{found[case]:.2f}" for found in ratios.values())] for case in cases]
     print_table("time relative to the peer, median of the rounds' ratios", ["workload", *ratios], rows)
     print()
@@ -113,9 +101,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, default=RESULTS / "platform.json", metavar="FILE")
     options = parser.parse_args(arguments)
     rounds, pairs, blocks = (2, 4000, 5000) if options.quick else (options.rounds, options.pairs, options.blocks)
-    results = lines_of(compile_native("platform"), rounds, pairs)
+    results = run(compile_native("platform"), rounds, pairs)
     heap_rounds = max(2, rounds // 4)
-    heaps = lines_of(compile_native("platform_heap"), heap_rounds, blocks)
+    heaps = run(compile_native("platform_heap"), heap_rounds, blocks)
     if not options.quick:
         heaps += measure_wine(heap_rounds, blocks)
     ratios = print_speed(results)

@@ -14,12 +14,11 @@ import os
 import shlex
 import statistics
 import subprocess
-
 import tempfile
 from pathlib import Path
 
-from ._report import RESULTS, machine, print_table, write_json
-from .alloc import BUILD, HERE, ROOT, build_module
+from ._programs import BUILD, HERE, ROOT, build_module, run
+from ._report import RESULTS, machine, print_table, round_ratios, write_json
 
 RATIOS = [("apr_pool", "cc_arena"), ("obstack", "cc_arena"), ("talloc", "cc_arena"), ("mi_malloc", "cc_arena"), ("apr_pool", "cc_heap")]
 POOL_RATIOS = [
@@ -40,12 +39,6 @@ def compiled(build, library: Path, source: Path, packages: list[str]) -> Path:
         ]
     )  # fmt: skip
     return program
-
-
-def run(program: Path, *arguments: object) -> list[dict]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MIMALLOC_", "LD_PRELOAD"))}
-    output = subprocess.run([program, *map(str, arguments)], check=True, env=environment, stdout=subprocess.PIPE, text=True)
-    return [json.loads(line) for line in output.stdout.splitlines()]
 
 
 def measure(rounds: int, count: int, nodes: int) -> list[dict]:
@@ -73,14 +66,7 @@ def print_speed(results: list[dict]) -> dict[str, dict[str, float]]:
         ]
         title = "ns for a block from the pool and back" if pool else "ns for an allocation with its share of the discarding"
         print_table(f"{title}, median of the rounds", ["", *names], rows)
-        ratios = {
-            f"{one} / {other}": {
-                group: statistics.median(a / b for a, b in zip(peers[one], peers[other]))
-                for group, peers in groups.items()
-                if one in peers and other in peers
-            }
-            for one, other in pairs
-        }
+        ratios = round_ratios(groups, pairs)
         print_table(
             "the peer's time relative to ours, median of the rounds' ratios",
             ["", *groups],

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 import os
 import statistics
 import subprocess
@@ -19,9 +18,8 @@ import sys
 from pathlib import Path
 
 from . import _report
-from .alloc import HERE, build_module
+from ._programs import BUILD, HERE, build_module, run
 
-BUILD = HERE.parent / "build" / "benchmarks"
 
 # What is promised, as (workload, peer, at most ns, or at most the median of another peer on as many threads).
 TARGETS = [
@@ -53,15 +51,6 @@ def compile_program(name: str, *, peers: bool = False) -> Path:
         link.append("-lurcu-common")
     build.run([*command, HERE / "c" / f"{name}.c", library, f"-Wl,-rpath,{library.parent}", *link, "-o", program])
     return program
-
-
-def run(program: Path, *arguments: object) -> list[dict]:
-    """The lines of JSON that a program prints."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MIMALLOC_", "LD_PRELOAD"))}
-    output = subprocess.run(
-        [program, *map(str, arguments)], check=True, env=environment, stdout=subprocess.PIPE, text=True
-    ).stdout
-    return [json.loads(line) for line in output.splitlines()]
 
 
 def summarize(result: dict) -> dict:

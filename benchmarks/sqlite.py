@@ -7,24 +7,16 @@ and libcc from the tree. Figures are seconds of a round, by the clock; peers tak
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import json
 import statistics
 import subprocess
 from pathlib import Path
 
+from ._programs import BUILD, HERE, ROOT, build_module, run
 from ._report import RESULTS, machine, print_table, write_json
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-BUILD = ROOT / "build" / "benchmarks"
-
 
 def compile_programs() -> dict[str, Path]:
     """A program for each of SQLite's own buffer allocators."""
-    specification = importlib.util.spec_from_file_location("cc_build", ROOT / "csrc" / "build.py")
-    build = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(build)
+    build = build_module()
     library = build.build_libcc(BUILD)
     done = subprocess.run([ROOT / "tests" / "tools" / "sqlite-source"], stdout=subprocess.PIPE, text=True, check=True)
     sqlite = Path(done.stdout.strip()) / "build"
@@ -47,10 +39,7 @@ def compile_programs() -> dict[str, Path]:
 
 def measure(program: Path, rounds: int, scale: int, threads: int, status: bool) -> list[dict]:
     """One dictionary for each peer."""
-    output = subprocess.run(
-        [program, str(rounds), str(scale), str(threads), str(int(status))], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    return run(program, rounds, scale, threads, int(status))
 
 
 def ratios(results: list[dict], base: str) -> dict[str, float]:
