@@ -10,6 +10,7 @@ void cc__map_disturb(void) {
 #endif
 
 _Static_assert(CC__MAP_LEAF_KEYS % CC__MAP_BLOCK == 0 && CC__MAP_INNER_KEYS % CC__MAP_BLOCK == 0, "prefixes come in blocks");
+_Static_assert(CC__MAP_INNER_KEYS / CC__MAP_BLOCK <= CC__MAP_FENCES && CC__MAP_FENCES % CC__MAP_BLOCK == 0, "a fence for each block, in lines");
 _Static_assert((CC_SMR_HEADER_SIZE + sizeof(cc__map_node_t) + sizeof(void *)) % (CC__MAP_BLOCK * sizeof(uint64_t)) == 0,
                "a block of prefixes is a line");
 
@@ -24,6 +25,7 @@ cc__map_node_t *cc__map_new_node(cc_map_t *map, cc_smr_thread_t *self, unsigned 
     node->level = (uint8_t)level;
     node->keyed = map->keyed;
     atomic_init(&node->slots[0], NULL);
+    for (unsigned i = 0; level > 0 && i < CC__MAP_FENCES; i++) atomic_init(&cc__map_fences(node)[i], UINT64_MAX);
     for (unsigned i = 0; i < cc__map_capacity(level); i++) {
         atomic_init(&cc__map_prefixes(node, level)[i], UINT64_MAX);
         atomic_init(&node->slots[i + 1], NULL);

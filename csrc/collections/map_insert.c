@@ -3,8 +3,14 @@
 
 /* ---- changing nodes --------------------------------------------------------------------------------------------- */
 
-static void set_place(cc__map_node_t *node, unsigned index, uint64_t prefix, void *object, void *pointer) {
+static void set_prefix(cc__map_node_t *node, unsigned index, uint64_t prefix) {
     cc__store_release(&cc__map_prefixes(node, node->level)[index], prefix);
+    if (node->level > 0 && index % CC__MAP_BLOCK == CC__MAP_BLOCK - 1)
+        cc__store_release(&cc__map_fences(node)[index / CC__MAP_BLOCK], prefix);
+}
+
+static void set_place(cc__map_node_t *node, unsigned index, uint64_t prefix, void *object, void *pointer) {
+    set_prefix(node, index, prefix);
     cc__map_disturb();
     if (node->keyed) cc__store_release(&cc__map_objects(node)[index], object);
     cc__store_release(&node->slots[index + 1], pointer);
@@ -25,16 +31,15 @@ void cc__map_insert_at(cc__map_node_t *node, unsigned index, uint64_t prefix, vo
 void cc__map_remove_at(cc__map_node_t *node, unsigned index) {
     unsigned count = cc__load_relaxed(&node->count) - 1;
     for (unsigned i = index; i < count; i++) copy_place(node, i + 1, node, i);
-    cc__store_release(&cc__map_prefixes(node, node->level)[count], UINT64_MAX);
+    set_prefix(node, count, UINT64_MAX);
     cc__store_release(&node->count, count);
 }
 
 void cc__map_move(cc__map_node_t *source, unsigned from, cc__map_node_t *target) {
     unsigned count = cc__load_relaxed(&source->count), to = cc__load_relaxed(&target->count);
-    _Atomic(uint64_t) *prefixes = cc__map_prefixes(source, source->level);
     for (unsigned i = from; i < count; i++) copy_place(source, i, target, to++);
     cc__store_release(&target->count, to);
-    for (unsigned i = from; i < count; i++) cc__store_release(&prefixes[i], UINT64_MAX);
+    for (unsigned i = from; i < count; i++) set_prefix(source, i, UINT64_MAX);
     cc__store_release(&source->count, from);
 }
 

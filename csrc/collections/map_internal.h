@@ -22,6 +22,7 @@ enum {
     CC__MAP_LEAF_KEYS = 24, /* at most; with the headers 640 bytes, 448 without objects */
     CC__MAP_INNER_KEYS = 120, /* wide: these are few, and make the way short */
     CC__MAP_BLOCK = 8, /* keys of a node come in so many: prefixes of a line */
+    CC__MAP_FENCES = 16, /* of an inner node: one for each block, filled up to a line */
     CC__MAP_DEPTH = 12 /* levels at most: nodes are split when they are full, so that many keys do not exist */
 };
 
@@ -29,9 +30,10 @@ enum {
 enum { CC__MAP_LOCKED = 1, CC__MAP_OBSOLETE = 2, CC__MAP_CHANGED = 4 };
 typedef _Atomic(uint64_t) cc__map_version_t;
 
-/* Behind the slots lie the prefixes and, in keyed maps, as many objects; places from `count` on have the prefix UINT64_MAX.
- * A leaf's slot i + 1 is the value of key i; an inner node's slot i is the child with the keys from key i - 1 (the separator) to below
- * key i. Each of the places refers to its object: a separator's is one reference more. */
+/* Behind the slots lie an inner node's fences, then the prefixes and, in keyed maps, as many objects; places from `count` on have the
+ * prefix UINT64_MAX. A leaf's slot i + 1 is the value of key i; an inner node's slot i is the child with the keys from key i - 1 (the
+ * separator) to below key i. Each of the places refers to its object: a separator's is one reference more. A fence is the last prefix
+ * of a block once more: they lie close together, so that a search needs few of a wide node's lines. */
 typedef struct cc__map_node {
     cc__map_version_t version;
     const cc_map_type_t *type; /* for who frees it */
@@ -46,17 +48,27 @@ static inline unsigned cc__map_capacity(unsigned level) {
     return level == 0 ? CC__MAP_LEAF_KEYS : CC__MAP_INNER_KEYS;
 }
 
+/* How many words lie before its prefixes. */
+static inline size_t cc__map_before_prefixes(unsigned level) {
+    return 1 + cc__map_capacity(level) + (level == 0 ? 0 : CC__MAP_FENCES);
+}
+
+/* pre: an inner node. */
+static inline _Atomic(uint64_t) *cc__map_fences(cc__map_node_t *node) {
+    return (_Atomic(uint64_t) *)(void *)(node->slots + 1 + CC__MAP_INNER_KEYS);
+}
+
 /* pre: the node is of this level. */
 static inline _Atomic(uint64_t) *cc__map_prefixes(cc__map_node_t *node, unsigned level) {
-    return (_Atomic(uint64_t) *)(void *)(node->slots + 1 + cc__map_capacity(level));
+    return (_Atomic(uint64_t) *)(void *)(node->slots + cc__map_before_prefixes(level));
 }
 
 static inline void *_Atomic *cc__map_objects(cc__map_node_t *node) {
-    return node->slots + 1 + 2 * (size_t)cc__map_capacity(node->level);
+    return node->slots + cc__map_before_prefixes(node->level) + cc__map_capacity(node->level);
 }
 
 static inline size_t cc__map_node_size(unsigned level, bool keyed) {
-    return sizeof(cc__map_node_t) + (1 + (keyed ? 3 : 2) * (size_t)cc__map_capacity(level)) * sizeof(void *);
+    return sizeof(cc__map_node_t) + (cc__map_before_prefixes(level) + (keyed ? 2 : 1) * (size_t)cc__map_capacity(level)) * sizeof(void *);
 }
 
 static inline unsigned cc__map_node_count(const cc__map_node_t *node) {

@@ -1,6 +1,9 @@
 /* collections/map_search.c: the way down to a key, and reading its value. */
 #include "map_internal.h"
 
+/* Into whoever calls it: the way down is some hundred instructions, and what it finds it should not have to put into memory. */
+#define HOT static inline __attribute__((always_inline))
+
 /* ---- operations ------------------------------------------------------------------------------------------------- */
 
 static inline bool begin(cc__map_search_t *search, cc_map_t *map) {
@@ -67,14 +70,27 @@ void cc__map_drop(cc__map_search_t *search, void *object, void *value) {
 
 /* ---- places in a node ------------------------------------------------------------------------------------------- */
 
-/* How many of a node's prefixes are below `prefix`. No branch depends on the keys, and the loads do not wait for each other but once:
- * first one prefix of each line, then the line that is left. `capacity` is a multiple of CC__MAP_BLOCK. */
-static inline unsigned count_below(const _Atomic(uint64_t) *prefixes, unsigned capacity, uint64_t prefix) {
-    size_t block = 0, below = 0;
-    for (unsigned last = CC__MAP_BLOCK - 1; last < capacity - 1; last += CC__MAP_BLOCK) block += cc__load_acquire(&prefixes[last]) < prefix;
-    prefixes += block * CC__MAP_BLOCK;
-    for (unsigned i = 0; i < CC__MAP_BLOCK; i++) below += cc__load_acquire(&prefixes[i]) < prefix;
-    return (unsigned)(block * CC__MAP_BLOCK + below);
+/* How many of the prefixes are below `prefix`: `count` of them, an even constant. No branch depends on the keys, no load waits for
+ * another, and two sums grow side by side. */
+HOT unsigned count_some(const _Atomic(uint64_t) *prefixes, unsigned count, unsigned stride, uint64_t prefix) {
+    size_t even = 0, odd = 0;
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < count; i += 2) {
+        even += cc__load_acquire(&prefixes[i * stride]) < prefix;
+        odd += cc__load_acquire(&prefixes[(i + 1) * stride]) < prefix;
+    }
+    return (unsigned)(even + odd);
+}
+
+/* How many of a node's prefixes are below `prefix`: first the last one of each block, then those of the one block that is left.
+ * pre: the node is of this level. */
+HOT unsigned count_below(cc__map_node_t *node, unsigned level, uint64_t prefix) {
+    const _Atomic(uint64_t) *prefixes = cc__map_prefixes(node, level);
+    unsigned others = cc__map_capacity(level) / CC__MAP_BLOCK - 1;
+    unsigned before = level == 0 ? count_some(prefixes + CC__MAP_BLOCK - 1, others, CC__MAP_BLOCK, prefix)
+                                 : count_some(cc__map_fences(node), others, 1, prefix);
+    before *= CC__MAP_BLOCK;
+    return before + count_some(prefixes + before, CC__MAP_BLOCK, 1, prefix);
 }
 
 bool cc__map_is_path(cc__map_search_t *search, unsigned level) {
@@ -151,7 +167,7 @@ int cc__map_locate(cc__map_search_t *search, const cc_map_key_t *key, unsigned l
     unsigned count = cc__map_node_count(node), low = 0, high = count;
     if (has_prefix(search, key)) {
         const _Atomic(uint64_t) *prefixes = cc__map_prefixes(node, level);
-        low = count_below(prefixes, cc__map_capacity(level), key->prefix);
+        low = count_below(node, level, key->prefix);
         if (low > count) low = count;
         if (low == count || cc__load_acquire(&prefixes[low]) != key->prefix) {
             *index = low;
@@ -163,7 +179,7 @@ int cc__map_locate(cc__map_search_t *search, const cc_map_key_t *key, unsigned l
             *found = true;
             return 0;
         }
-        if (key->prefix != UINT64_MAX) high = count_below(prefixes, cc__map_capacity(level), key->prefix + 1);
+        if (key->prefix != UINT64_MAX) high = count_below(node, level, key->prefix + 1);
         if (high > count) high = count;
     }
     return locate_by_hooks(search, key, level, low, high, index, found);
@@ -171,14 +187,15 @@ int cc__map_locate(cc__map_search_t *search, const cc_map_key_t *key, unsigned l
 
 /* ---- the way down ----------------------------------------------------------------------------------------------- */
 
-/* Has the lines of a node's prefixes fetched all at once. */
+/* Has the lines of a node that a search will need fetched all at once: of a leaf all up to the objects, of an inner node the fences. */
 static inline void prefetch(cc__map_node_t *node, unsigned level) {
-    const char *first = (const char *)cc__map_prefixes(node, level);
+    const char *first = level == 0 ? (const char *)node : (const char *)cc__map_fences(node);
+    size_t size = level == 0 ? cc__map_node_size(0, false) : CC__MAP_FENCES * sizeof(uint64_t);
     __builtin_prefetch(node);
-    for (unsigned byte = 0; byte < cc__map_capacity(level) * sizeof(uint64_t); byte += CC_CACHE_LINE_SIZE) __builtin_prefetch(first + byte);
+    for (size_t byte = 0; byte < size; byte += CC_CACHE_LINE_SIZE) __builtin_prefetch(first + byte);
 }
 
-static inline bool start(cc__map_search_t *search) {
+HOT bool start(cc__map_search_t *search) {
     cc_map_t *map = search->map;
     cc__map_path_t *path = &search->path;
     cc__map_tree_t *tree = cc_smr_protect(search->self, &map->tree);
@@ -194,27 +211,27 @@ static inline bool start(cc__map_search_t *search) {
     return cc__map_read_version(&root->version, &step->version) && cc__map_is_version(&tree->version, path->tree_version);
 }
 
-/* Steps from the node at `level` to the child at its index. The first look at the version says that the child was linked when it was
+/* Steps from a node at `level` to the child at its index. The first look at the version says that the child was linked when it was
  * loaded, so that it may be read (what cc/smr.h asks of IBR's readers); the second, that the child's version is of that time. */
-static inline bool step_down(cc__map_search_t *search, unsigned level) {
-    cc__map_step_t *step = &search->path.steps[level], *next = step - 1;
-    next->node = cc_smr_protect(search->self, &step->node->slots[step->index]);
-    if (!cc__map_is_version(&step->node->version, step->version)) return false;
-    prefetch(next->node, level - 1);
-    return cc__map_read_version(&next->node->version, &next->version) && cc__map_is_version(&step->node->version, step->version);
+HOT bool step_down(cc__map_search_t *search, unsigned level, cc__map_step_t *step) {
+    cc__map_step_t above = *step;
+    step->node = cc_smr_protect(search->self, &above.node->slots[above.index]);
+    if (!cc__map_is_version(&above.node->version, above.version)) return false;
+    prefetch(step->node, level - 1);
+    return cc__map_read_version(&step->node->version, &step->version) && cc__map_is_version(&above.node->version, above.version);
 }
 
 /* The whole way by prefixes alone. */
-static inline int search_exactly(cc__map_search_t *search, uint64_t prefix) {
+HOT int search_exactly(cc__map_search_t *search, uint64_t prefix) {
+    cc__map_step_t *steps = search->path.steps, step = steps[search->path.height]; /* at hand, not in memory */
     for (unsigned level = search->path.height; level > 0; level--) {
-        cc__map_step_t *step = &search->path.steps[level];
-        step->index = count_below(cc__map_prefixes(step->node, level), CC__MAP_INNER_KEYS, prefix + 1);
-        if (CC_UNLIKELY(!step_down(search, level))) return CC__MAP_AGAIN;
+        step.index = count_below(step.node, 1, prefix + 1);
+        steps[level] = step;
+        if (CC_UNLIKELY(!step_down(search, level, &step))) return CC__MAP_AGAIN;
     }
-    cc__map_step_t *leaf = &search->path.steps[0];
-    const _Atomic(uint64_t) *prefixes = cc__map_prefixes(leaf->node, 0);
-    leaf->index = count_below(prefixes, CC__MAP_LEAF_KEYS, prefix);
-    search->found = leaf->index < CC__MAP_LEAF_KEYS && cc__load_acquire(&prefixes[leaf->index]) == prefix;
+    step.index = count_below(step.node, 0, prefix);
+    steps[0] = step;
+    search->found = step.index < CC__MAP_LEAF_KEYS && cc__load_acquire(&cc__map_prefixes(step.node, 0)[step.index]) == prefix;
     return 0;
 }
 
@@ -225,12 +242,13 @@ static int search_slowly(cc__map_search_t *search, const cc_map_key_t *key) {
         int status = cc__map_locate(search, key, level, &index, &found);
         if (status != 0) return status;
         search->path.steps[level].index = index + found;
-        if (!step_down(search, level)) return CC__MAP_AGAIN;
+        search->path.steps[level - 1] = search->path.steps[level];
+        if (!step_down(search, level, &search->path.steps[level - 1])) return CC__MAP_AGAIN;
     }
     return cc__map_locate(search, key, 0, &search->path.steps[0].index, &search->found);
 }
 
-static inline int search_key(cc__map_search_t *search, const cc_map_key_t *key) {
+HOT int search_key(cc__map_search_t *search, const cc_map_key_t *key) {
     if (CC_UNLIKELY(!start(search))) return CC__MAP_AGAIN;
     return CC_LIKELY(is_exact(search, key)) ? search_exactly(search, key->prefix) : search_slowly(search, key);
 }
@@ -242,8 +260,9 @@ int cc__map_search_key(cc__map_search_t *search, const cc_map_key_t *key) {
 /* From the node at `level` down along one side. */
 static int go_down(cc__map_search_t *search, unsigned level, int direction) {
     for (; level > 0; level--) {
-        if (!step_down(search, level)) return CC__MAP_AGAIN;
         cc__map_step_t *step = &search->path.steps[level - 1];
+        *step = search->path.steps[level];
+        if (!step_down(search, level, step)) return CC__MAP_AGAIN;
         step->index = direction > 0 ? 0 : cc__map_node_count(step->node);
     }
     return 1;
@@ -278,21 +297,28 @@ int cc__map_next_leaf(cc__map_search_t *search, int direction) {
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value) {
+int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **value) {
     cc__map_search_t search;
     if (CC_UNLIKELY(!begin(&search, map))) return -CC_ERROR_MEMORY;
     int status = CC__MAP_AGAIN;
     while (status == CC__MAP_AGAIN && cc__map_retry(&search)) {
         status = search_key(&search, key);
         if (CC_UNLIKELY(status != 0)) continue;
-        void *seen = search.found ? cc__map_entry(&search, search.path.steps[0].index).value : NULL;
-        /* The linearization point is the load of the value, or of the version when there is none. */
+        /* Chosen without a branch: whether a key is there nobody can predict, and what comes after the call need not wait until it is
+         * known. The linearization point is the load of the value, or of the version when there is none. */
+        void *seen = cc__load_acquire(&search.path.steps[0].node->slots[search.path.steps[0].index + 1]); /* behind the last are prefixes */
+        __builtin_prefetch(seen);
         status = cc__map_confirm(&search) ? search.found : CC__MAP_AGAIN;
-        if (status == 1 && value != NULL) {
-            cc__map_hold_value(map, seen);
-            *value = seen;
+        if (CC_LIKELY(status >= 0 && value != NULL)) {
+            uintptr_t mask = (uintptr_t)0 - (uintptr_t)status;
+            *value = (void *)(((uintptr_t)seen & mask) | ((uintptr_t)other & ~mask));
+            cc__map_hold_value(map, *value);
         }
     }
     end(&search);
     return status;
+}
+
+int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value) {
+    return cc_map_get_or(map, key, NULL, value);
 }

@@ -9,6 +9,7 @@
 #error "concurrent_collections needs CPython 3.11 or later"
 #endif
 
+#include <stdbool.h>
 #include <structmember.h> /* PyMemberDef, which is in Python.h from 3.12 on */
 
 #if PY_VERSION_HEX >= 0x030D0000
@@ -28,6 +29,20 @@
 #define CC_PYTHON_LOCK(mutex) ((void)(mutex))
 #define CC_PYTHON_UNLOCK(mutex) ((void)(mutex))
 #endif
+
+/* The value of an int of one digit, as nearly all are; false for others. pre: an int. */
+static inline bool cc_python_small_int(PyObject *object, long long *value) {
+    PyLongObject *integer = (PyLongObject *)object;
+#if PY_VERSION_HEX >= 0x030C0000
+    if (!PyUnstable_Long_IsCompact(integer)) return false;
+    *value = PyUnstable_Long_CompactValue(integer);
+#else
+    Py_ssize_t size = Py_SIZE(object); /* the sign, too */
+    if (size < -1 || size > 1) return false;
+    *value = size * (long long)integer->ob_digit[0];
+#endif
+    return true;
+}
 
 /* PyMem_SetAllocator is process-wide and code objects are pinned by the interpreter that runs them: subinterpreters are not
  * supported until the hooks are proven there. */

@@ -242,31 +242,33 @@ PyMemberDef cc_python_map_members[] = {
 
 /* ---- the mapping protocol ------------------------------------------------------------------------------------------ */
 
-/* The value, or NULL without an exception when the key is not there. */
-static PyObject *look_up(PyObject *object, PyObject *name) {
+/* The value, or else the other one (if that is not NULL), as a new reference: 1, or 0 when the key is not there. -1. */
+static inline int look_up(PyObject *object, PyObject *name, PyObject *other, PyObject **value) {
     cc_python_map_t *self = (cc_python_map_t *)object;
     cc_map_t *map = cc_python_map_of(self);
     cc_map_key_t key;
-    void *value = NULL;
-    if (map == NULL || cc_python_map_key(self, name, &key) != 0) return NULL;
-    int found = cc_map_get(map, &key, &value);
+    void *result = NULL;
+    if (map == NULL || cc_python_map_key(self, name, &key) != 0) return -1;
+    int found = cc_map_get_or(map, &key, other, &result);
     cc_python_map_key_done(self, &key);
     cc_python_drop_now();
-    if (CC_LIKELY(found == 1)) return value;
-    return found == 0 ? NULL : cc_python_map_raise(found);
+    *value = result;
+    if (CC_LIKELY(found >= 0)) return found;
+    (void)cc_python_map_raise(found);
+    return -1;
 }
 
 static PyObject *subscript(PyObject *object, PyObject *name) {
-    PyObject *value = look_up(object, name);
-    if (CC_LIKELY(value != NULL)) return value;
-    return PyErr_Occurred() ? NULL : cc_python_raise_key_error(name);
+    PyObject *value;
+    int found = look_up(object, name, NULL, &value);
+    if (CC_LIKELY(found == 1)) return value;
+    return found < 0 ? NULL : cc_python_raise_key_error(name);
 }
 
 static PyObject *get(PyObject *object, PyObject *const *args, Py_ssize_t count) {
+    PyObject *value;
     if (!cc_python_check_count("get", count, 1, 2)) return NULL;
-    PyObject *value = look_up(object, args[0]);
-    if (CC_LIKELY(value != NULL)) return value;
-    return PyErr_Occurred() ? NULL : Py_NewRef(count > 1 ? args[1] : Py_None);
+    return look_up(object, args[0], count > 1 ? args[1] : Py_None, &value) >= 0 ? value : NULL;
 }
 
 /* Removes a key: 1 and *value, 0 when it is not there, -1. */

@@ -52,9 +52,11 @@ static inline bool is_bytes(PyObject *object) {
 }
 
 /* An int's value rounded to a double; beyond a double's range infinity. */
-static double rounded(PyObject *integer) {
+static inline double rounded(PyObject *integer) {
     int overflow;
-    long long value = PyLong_AsLongLongAndOverflow(integer, &overflow);
+    long long value;
+    if (CC_LIKELY(cc_python_small_int(integer, &value))) return (double)value;
+    value = PyLong_AsLongLongAndOverflow(integer, &overflow);
     if (overflow == 0) return (double)value;
     double number = PyLong_AsDouble(integer);
     if (number == -1.0 && PyErr_Occurred()) {

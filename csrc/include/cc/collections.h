@@ -92,8 +92,12 @@ CC_API cc_map_t *cc_map_create(const cc_map_type_t *type, void *context, cc_smr_
  * is freed and released only when that domain gets to it, with one of its own before this returns. */
 CC_API void cc_map_destroy(cc_map_t *map);
 
-/* Finds the value of a key: 1 and *value, held for the caller; 0: there is no such key. value NULL: only tells. */
+/* Finds the value of a key: 1 and *value, held for the caller; 0 and *value NULL: there is no such key. value NULL: only tells. */
 CC_API int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value);
+
+/* The same, with `other` instead of NULL, held for the caller like a value of the map. Keys that are there as often as not are no
+ * harder for it: nothing in it branches on whether they are. */
+CC_API int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **value);
 
 /* When cc_map_put stores. */
 typedef enum cc_map_mode {

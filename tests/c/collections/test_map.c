@@ -75,6 +75,12 @@ static void do_find(model_t *model, int64_t number) {
     CHECK(value == model->values[number]);
     if (value != NULL) release_object(value);
     CHECK_EQUAL(cc_map_get(model->map, &key, NULL), status);
+    object_t *other = new_object(-1);
+    void *chosen = NULL;
+    CHECK_EQUAL(cc_map_get_or(model->map, &key, other, &chosen), status);
+    CHECK(chosen == (value != NULL ? value : (void *)other));
+    release_object(chosen); /* held for us, whichever it is */
+    release_object(other);
     check_entry(model, cc_map_find(model->map, CC_MAP_FIRST, NULL, &entry), &entry, next_at(model, 0, 1));
     check_entry(model, cc_map_find(model->map, CC_MAP_LAST, NULL, &entry), &entry, next_at(model, RANGE - 1, -1));
     check_entry(model, cc_map_find(model->map, CC_MAP_LOWER, &key, &entry), &entry, next_at(model, number - 1, -1));
