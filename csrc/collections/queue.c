@@ -254,6 +254,36 @@ int cc_queue_get(cc_queue_t *queue, cc_smr_thread_t *self, void **value) {
     return result;
 }
 
+/* ---- exclusive: where nobody else works with the queue meanwhile, the noted places need no compare-and-swap and no section ---- */
+
+int cc_queue_put_exclusive(cc_queue_t *queue, void *value) {
+    segment_t *segment = cc__load_relaxed(&queue->tail.segment);
+    uint64_t position = cc__load_relaxed(&queue->tail.position), index = position - segment->base;
+    bool valid = (uintptr_t)value - 1 < (uintptr_t)CLOSED - 1;
+    if (CC_LIKELY(valid && index < segment->capacity && position < cc__load_relaxed(&queue->tail.room) &&
+                  cc__load_relaxed(&segment->cells[index]) == NULL)) {
+        cc__store_release(&segment->cells[index], value); /* pairs with find_head of who only counts */
+        cc__store_relaxed(&queue->tail.position, position + 1);
+        return 1;
+    }
+    cc_smr_thread_t *self = cc_smr_self(queue->domain);
+    return self != NULL ? cc_queue_put(queue, self, value) : -CC_ERROR_MEMORY;
+}
+
+int cc_queue_get_exclusive(cc_queue_t *queue, void **value) {
+    segment_t *segment = cc__load_relaxed(&queue->head.segment);
+    uint64_t position = cc__load_relaxed(&queue->head.position), index = position - segment->base;
+    void *seen = CC_LIKELY(index < segment->capacity) ? cc__load_relaxed(&segment->cells[index]) : NULL;
+    if (CC_LIKELY((uintptr_t)seen - 1 < (uintptr_t)CLOSED - 1)) {
+        cc__store_relaxed(&segment->cells[index], TAKEN);
+        cc__store_relaxed(&queue->head.position, position + 1);
+        *value = seen;
+        return 1;
+    }
+    cc_smr_thread_t *self = cc_smr_self(queue->domain);
+    return self != NULL ? cc_queue_get(queue, self, value) : -CC_ERROR_MEMORY;
+}
+
 void cc_queue_close(cc_queue_t *queue, cc_smr_thread_t *self) {
     cc_smr_enter(self);
     place_t place;

@@ -85,26 +85,22 @@ static int parse_arguments(parameters_t of, PyObject *const *args, Py_ssize_t co
 }
 
 static inline PyObject *put_item(queue_object_t *self, PyObject *item, uint64_t deadline) {
-    cc_smr_thread_t *thread = get_thread(self);
-    if (CC_UNLIKELY(thread == NULL)) return NULL;
     Py_INCREF(item);
-    if (CC_LIKELY(!self->is_bounded && cc_python_queue_put(self, thread, item) == 1)) {
+    if (CC_LIKELY(!self->is_bounded && cc_python_queue_put(self, item) == 1)) {
         cc_event_signal(&self->items);
         Py_RETURN_NONE;
     }
-    int result = cc_python_queue_transfer(self, thread, &item, true, deadline);
+    int result = cc_python_queue_transfer(self, &item, true, deadline);
     if (result == 1) Py_RETURN_NONE;
     Py_DECREF(item);
     return raise_result(result, true);
 }
 
 static inline PyObject *get_item(queue_object_t *self, uint64_t deadline) {
-    cc_smr_thread_t *thread = get_thread(self);
-    if (CC_UNLIKELY(thread == NULL)) return NULL;
     PyObject *item;
     bool simple = !self->is_bounded && !cc_event_insisted(&self->items); /* nobody is told, nobody has to wait behind another */
-    if (CC_LIKELY(simple && cc_python_queue_get(self, thread, &item) == 1)) return item;
-    int result = cc_python_queue_transfer(self, thread, &item, false, deadline);
+    if (CC_LIKELY(simple && cc_python_queue_get(self, &item) == 1)) return item;
+    int result = cc_python_queue_transfer(self, &item, false, deadline);
     return result == 1 ? item : raise_result(result, false);
 }
 
@@ -168,10 +164,10 @@ static PyObject *queue_join(queue_object_t *self, PyObject *unused) {
 }
 
 /* Takes everything out and drops it; returns how many there were. */
-static uint64_t empty(queue_object_t *self, cc_smr_thread_t *thread) {
+static uint64_t empty(queue_object_t *self) {
     PyObject *item;
     uint64_t count = 0;
-    while (cc_python_queue_get(self, thread, &item) == 1) {
+    while (cc_python_queue_get(self, &item) == 1) {
         Py_DECREF(item);
         count++;
     }
@@ -189,7 +185,7 @@ static PyObject *queue_shutdown(queue_object_t *self, PyObject *args, PyObject *
     else
         cc_queue_close(self->container.queue, thread);
     cc__store_relaxed(&self->is_shutdown, true); /* for who asks; the container itself refuses */
-    if (immediate) (void)finish(self, thread, empty(self, thread));
+    if (immediate) (void)finish(self, thread, empty(self));
     cc_event_signal_all(&self->items);
     cc_event_signal_all(&self->room);
     Py_RETURN_NONE;
@@ -302,8 +298,7 @@ static int queue_traverse(queue_object_t *self, visitproc visit, void *arg) {
 }
 
 static int queue_clear(queue_object_t *self) {
-    cc_smr_thread_t *thread = self->domain != NULL ? cc_smr_self(self->domain) : NULL;
-    if (thread != NULL) (void)empty(self, thread); /* else there is no memory: a later collection will */
+    if (self->domain != NULL) (void)empty(self); /* what there is no memory for a later collection will do */
     return 0;
 }
 

@@ -36,7 +36,17 @@ typedef struct queue_object {
 
 /* ---- the container, whichever it is ------------------------------------------------------------------------------- */
 
-static inline int cc_python_queue_put(queue_object_t *self, cc_smr_thread_t *thread, PyObject *item) {
+/* Where there is a global lock, it excludes the others: nothing called here lets go of it. */
+#ifdef Py_GIL_DISABLED
+enum { CC_PYTHON_QUEUE_EXCLUSIVE = false };
+#else
+enum { CC_PYTHON_QUEUE_EXCLUSIVE = true };
+#endif
+
+static inline int cc_python_queue_put(queue_object_t *self, PyObject *item) {
+    if (CC_PYTHON_QUEUE_EXCLUSIVE && !self->is_stack) return cc_queue_put_exclusive(self->container.queue, item);
+    cc_smr_thread_t *thread = cc_smr_self(self->domain);
+    if (CC_UNLIKELY(thread == NULL)) return -CC_ERROR_MEMORY;
     if (!self->is_stack) return cc_queue_put(self->container.queue, thread, item);
     (void)cc__add_relaxed(&self->put, 1); /* before the item can be seen: it is not done before it is put */
     int result = cc_stack_put(self->container.stack, thread, item);
@@ -44,10 +54,17 @@ static inline int cc_python_queue_put(queue_object_t *self, cc_smr_thread_t *thr
     return result;
 }
 
-static inline int cc_python_queue_get(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item) {
+static inline int cc_python_queue_get(queue_object_t *self, PyObject **item) {
     void *value = NULL;
-    int result = self->is_stack ? cc_stack_get(self->container.stack, thread, &value)
-                                : cc_queue_get(self->container.queue, thread, &value);
+    int result = -CC_ERROR_MEMORY;
+    if (CC_PYTHON_QUEUE_EXCLUSIVE && !self->is_stack) {
+        result = cc_queue_get_exclusive(self->container.queue, &value);
+    } else {
+        cc_smr_thread_t *thread = cc_smr_self(self->domain);
+        if (CC_LIKELY(thread != NULL))
+            result = self->is_stack ? cc_stack_get(self->container.stack, thread, &value)
+                                    : cc_queue_get(self->container.queue, thread, &value);
+    }
     *item = value;
     return result;
 }
@@ -72,7 +89,7 @@ uint64_t cc_python_now(void);
  * cc_python_now tells time; 0: at once or not at all; UINT64_MAX: never. 1; 0: not until then; -CC_ERROR_…; or an exception was
  * raised by a signal's handler. */
 enum { CC_PYTHON_INTERRUPTED = -100 };
-int cc_python_queue_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item, bool put, uint64_t deadline);
+int cc_python_queue_transfer(queue_object_t *self, PyObject **item, bool put, uint64_t deadline);
 
 /* Waits until all that was put is done: 0, or -1 with an exception. */
 int cc_python_queue_join(queue_object_t *self, cc_smr_thread_t *thread);

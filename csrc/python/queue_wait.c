@@ -25,12 +25,12 @@ static int sleep_until(cc_event_t *event, uint32_t ticket, uint64_t deadline) {
     return result;
 }
 
-static int attempt(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item, bool put) {
-    return put ? cc_python_queue_put(self, thread, *item) : cc_python_queue_get(self, thread, item);
+static int attempt(queue_object_t *self, PyObject **item, bool put) {
+    return put ? cc_python_queue_put(self, *item) : cc_python_queue_get(self, item);
 }
 
 /* The slow half of transfer. */
-static int wait_for_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item, bool put, uint64_t deadline) {
+static int wait_for_transfer(queue_object_t *self, PyObject **item, bool put, uint64_t deadline) {
     cc_event_t *event = put ? &self->room : &self->items;
     int result = 0, slept = 0;
     unsigned in_vain = 0;
@@ -38,7 +38,7 @@ static int wait_for_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyOb
     while (result == 0 && slept != -CC_ERROR_LIMIT) {
         slept = 0;
         uint32_t ticket = cc_event_begin(event);
-        if (insists || !cc_event_insisted(event)) result = attempt(self, thread, item, put);
+        if (insists || !cc_event_insisted(event)) result = attempt(self, item, put);
         if (result == 0) slept = sleep_until(event, ticket, deadline);
         cc_event_end(event);
         if (result != 0) break;
@@ -50,16 +50,16 @@ static int wait_for_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyOb
         }
         if (slept == -CC_ERROR_STATE && PyErr_CheckSignals() != 0) result = CC_PYTHON_INTERRUPTED;
     }
-    if (result == 0) result = attempt(self, thread, item, put);
+    if (result == 0) result = attempt(self, item, put);
     if (insists) cc_event_relent(event);
     if (result == 0 || result == CC_PYTHON_INTERRUPTED) cc_event_signal(event); /* what woke it may have been another's */
     return result;
 }
 
-int cc_python_queue_transfer(queue_object_t *self, cc_smr_thread_t *thread, PyObject **item, bool put, uint64_t deadline) {
+int cc_python_queue_transfer(queue_object_t *self, PyObject **item, bool put, uint64_t deadline) {
     int result = 0;
-    if (deadline == 0 || !cc_event_insisted(put ? &self->room : &self->items)) result = attempt(self, thread, item, put);
-    if (result == 0 && deadline != 0) result = wait_for_transfer(self, thread, item, put, deadline);
+    if (deadline == 0 || !cc_event_insisted(put ? &self->room : &self->items)) result = attempt(self, item, put);
+    if (result == 0 && deadline != 0) result = wait_for_transfer(self, item, put, deadline);
     if (result == 1 && put) cc_event_signal(&self->items);
     if (result == 1 && !put && self->is_bounded) cc_event_signal(&self->room);
     return result;

@@ -219,6 +219,12 @@ CC_API int cc_queue_put(cc_queue_t *queue, cc_smr_thread_t *self, void *value);
 /* Takes the first value: 1 and *value; 0: the queue is empty. -CC_ERROR_STATE: it is empty and closed. */
 CC_API int cc_queue_get(cc_queue_t *queue, cc_smr_thread_t *self, void **value);
 
+/* The same for callers who exclude all others from the queue meanwhile, by a lock that orders them (an interpreter's global lock, say):
+ * without atomic instructions, and without a handle. Calls of both kinds may take turns. -CC_ERROR_MEMORY from get, too: a
+ * thread's handle could not be made. */
+CC_API int cc_queue_put_exclusive(cc_queue_t *queue, void *value);
+CC_API int cc_queue_get_exclusive(cc_queue_t *queue, void **value);
+
 /* From now on nothing can be put; what is in it can be got. Needs no memory, and may be called again. */
 CC_API void cc_queue_close(cc_queue_t *queue, cc_smr_thread_t *self);
 

@@ -2,6 +2,8 @@
 #ifndef QUEUES_H
 #define QUEUES_H
 
+#include <pthread.h>
+
 #include "cc/collections.h"
 
 #include "../check.h"
@@ -9,10 +11,27 @@
 typedef struct box {
     cc_queue_t *queue; /* one of the two */
     cc_stack_t *stack;
+    bool locked;    /* set by a test: users exclude one another, and every second put and get of a queue is an exclusive one */
+    unsigned calls; /* then counts them */
 } box_t;
 
+static pthread_mutex_t box_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static inline void box_lock(const box_t *box) {
+    if (box->locked) CHECK(pthread_mutex_lock(&box_mutex) == 0);
+}
+
+static inline void box_unlock(const box_t *box) {
+    if (box->locked) CHECK(pthread_mutex_unlock(&box_mutex) == 0);
+}
+
+/* pre: box_lock */
+static inline bool box_takes_exclusive_turn(box_t *box) {
+    return box->locked && box->queue != NULL && box->calls++ % 2 == 0;
+}
+
 static inline box_t box_create(bool stack, cc_smr_t *domain, uint64_t capacity) {
-    box_t box = {NULL, NULL};
+    box_t box = {NULL, NULL, false, 0};
     if (stack)
         box.stack = cc_stack_create(domain, capacity);
     else
@@ -37,12 +56,21 @@ static inline cc_smr_thread_t *box_self(const box_t *box) {
 
 static inline int box_put(box_t *box, cc_smr_thread_t *self, uint64_t value) {
     void *pointer = (void *)(uintptr_t)value;
-    return box->queue != NULL ? cc_queue_put(box->queue, self, pointer) : cc_stack_put(box->stack, self, pointer);
+    box_lock(box);
+    int result = box_takes_exclusive_turn(box) ? cc_queue_put_exclusive(box->queue, pointer)
+                 : box->queue != NULL          ? cc_queue_put(box->queue, self, pointer)
+                                               : cc_stack_put(box->stack, self, pointer);
+    box_unlock(box);
+    return result;
 }
 
 static inline int box_get(box_t *box, cc_smr_thread_t *self, uint64_t *value) {
     void *pointer = NULL;
-    int result = box->queue != NULL ? cc_queue_get(box->queue, self, &pointer) : cc_stack_get(box->stack, self, &pointer);
+    box_lock(box);
+    int result = box_takes_exclusive_turn(box) ? cc_queue_get_exclusive(box->queue, &pointer)
+                 : box->queue != NULL          ? cc_queue_get(box->queue, self, &pointer)
+                                               : cc_stack_get(box->stack, self, &pointer);
+    box_unlock(box);
     if (result == 1) *value = (uintptr_t)pointer;
     return result;
 }
@@ -55,7 +83,10 @@ static inline void box_close(box_t *box, cc_smr_thread_t *self) {
 }
 
 static inline uint64_t box_count(box_t *box, cc_smr_thread_t *self) {
-    return box->queue != NULL ? cc_queue_count(box->queue, self) : cc_stack_count(box->stack, self);
+    box_lock(box);
+    uint64_t count = box->queue != NULL ? cc_queue_count(box->queue, self) : cc_stack_count(box->stack, self);
+    box_unlock(box);
+    return count;
 }
 
 static inline size_t box_memory_usage(box_t *box, cc_smr_thread_t *self) {

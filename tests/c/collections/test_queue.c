@@ -22,11 +22,12 @@ static int compare_down(void *value, void *context) {
 }
 
 /* Random operations, the same on an array. */
-static void follow_model(bool stack, uint64_t capacity, unsigned rounds) {
+static void follow_model(bool stack, bool locked, uint64_t capacity, unsigned rounds) {
     static model_t model;
     memset(&model, 0, sizeof model);
     box_t box = box_create(stack, NULL, capacity);
     CHECK(box_exists(&box));
+    box.locked = locked;
     cc_smr_thread_t *self = box_self(&box);
     uint64_t state = 0x9E3779B97F4A7C15u + capacity, next = 0, value = 0;
     for (unsigned round = 0; round < rounds; round++) {
@@ -55,7 +56,7 @@ static void follow_model(bool stack, uint64_t capacity, unsigned rounds) {
 static void test_like_an_array(void) {
     static const uint64_t capacities[] = {0, 1, 2, 3, 31, 32, 33, 100, 1000};
     for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++)
-        for (int stack = 0; stack < 2; stack++) follow_model(stack != 0, capacities[i], (unsigned)SCALED(20000));
+        for (int kind = 0; kind < 3; kind++) follow_model(kind == 0, kind == 1, capacities[i], (unsigned)SCALED(20000));
 }
 
 static void test_values_and_capacities(void) {
@@ -64,6 +65,9 @@ static void test_values_and_capacities(void) {
     CHECK_EQUAL(cc_queue_put(queue, self, NULL), -CC_ERROR_ARGUMENT);
     CHECK_EQUAL(cc_queue_put(queue, self, (void *)UINTPTR_MAX), -CC_ERROR_ARGUMENT);
     CHECK_EQUAL(cc_queue_put(queue, self, (void *)(UINTPTR_MAX - 1)), -CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_queue_put_exclusive(queue, NULL), -CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_queue_put_exclusive(queue, (void *)UINTPTR_MAX), -CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_queue_put_exclusive(queue, (void *)(UINTPTR_MAX - 1)), -CC_ERROR_ARGUMENT);
     CHECK_EQUAL(cc_queue_total(queue, self), 0);
     CHECK_EQUAL(cc_queue_put(queue, self, (void *)(UINTPTR_MAX - 2)), 1);
     CHECK_EQUAL(cc_queue_put(queue, self, (void *)1), 1);
@@ -87,23 +91,25 @@ static void test_values_and_capacities(void) {
 
 /* Wherever in a segment the end is. */
 static void test_closing(void) {
-    for (int stack = 0; stack < 2; stack++) {
+    for (int kind = 0; kind < 3; kind++) {
+        bool stack = kind == 0;
         for (uint64_t count = 0; count < 110; count++) {
-            box_t box = box_create(stack != 0, NULL, 0);
+            box_t box = box_create(stack, NULL, 0);
+            box.locked = kind == 1;
             cc_smr_thread_t *self = box_self(&box);
             for (uint64_t i = 1; i <= count; i++) CHECK_EQUAL(box_put(&box, self, i), 1);
             box_close(&box, self);
             box_close(&box, self);
             CHECK_EQUAL(box_put(&box, self, 1), -CC_ERROR_STATE);
             CHECK_EQUAL(box_count(&box, self), count);
-            if (stack == 0) CHECK_EQUAL(cc_queue_total(box.queue, self), count);
+            if (!stack) CHECK_EQUAL(cc_queue_total(box.queue, self), count);
             uint64_t value = 0;
             for (uint64_t i = 1; i <= count; i++) {
                 CHECK_EQUAL(box_get(&box, self, &value), 1);
                 CHECK_EQUAL(value, stack ? count + 1 - i : i);
             }
-            CHECK_EQUAL(box_get(&box, self, &value), -CC_ERROR_STATE);
-            CHECK_EQUAL(box_put(&box, self, 1), -CC_ERROR_STATE);
+            for (int again = 0; again < 2; again++) CHECK_EQUAL(box_get(&box, self, &value), -CC_ERROR_STATE);
+            for (int again = 0; again < 2; again++) CHECK_EQUAL(box_put(&box, self, 1), -CC_ERROR_STATE);
             box_destroy(&box);
         }
     }
@@ -111,12 +117,14 @@ static void test_closing(void) {
 
 /* What is full is said to be closed once it is. */
 static void test_closing_when_full(void) {
-    for (int stack = 0; stack < 2; stack++) {
-        box_t box = box_create(stack != 0, NULL, 2);
+    for (int kind = 0; kind < 3; kind++) {
+        box_t box = box_create(kind == 0, NULL, 2);
+        box.locked = kind == 1;
         cc_smr_thread_t *self = box_self(&box);
         CHECK(box_put(&box, self, 1) == 1 && box_put(&box, self, 2) == 1 && box_put(&box, self, 3) == 0);
+        CHECK_EQUAL(box_put(&box, self, 3), 0);
         box_close(&box, self);
-        CHECK_EQUAL(box_put(&box, self, 3), -CC_ERROR_STATE);
+        for (int again = 0; again < 2; again++) CHECK_EQUAL(box_put(&box, self, 3), -CC_ERROR_STATE);
         box_destroy(&box); /* with what is in it */
     }
 }

@@ -8,12 +8,12 @@ enum { VALUES = 300 };
 
 static uint64_t failures;
 
-static void use(bool stack) {
+static void use(bool stack, bool locked) {
     cc_smr_options_t options = cc_smr_options();
     options.initial_threads = 1;
     options.batch_nodes = 2;
     cc_smr_t *domain = cc_smr_create(CC_SMR_IBR, &options);
-    box_t own = box_create(stack, NULL, 5), box = {NULL, NULL};
+    box_t own = box_create(stack, NULL, 5), box = {NULL, NULL, false, 0};
     failures += !box_exists(&own);
     box_destroy(&own);
     if (domain != NULL) box = box_create(stack, domain, 0);
@@ -22,6 +22,7 @@ static void use(bool stack) {
         CHECK_EQUAL(cc_smr_destroy(domain), CC_OK);
         return;
     }
+    box.locked = locked;
     cc_smr_thread_t *self = cc_smr_self(domain);
     failures += self == NULL;
     uint64_t put = 0, value = 0;
@@ -43,18 +44,21 @@ static void use(bool stack) {
     CHECK_EQUAL(cc_smr_destroy(domain), CC_OK);
 }
 
-static void use_in_thread(size_t index, void *stack) {
+/* A stack, a queue, a queue whose users exclude one another. */
+enum { KINDS = 3 };
+
+static void use_in_thread(size_t index, void *kind) {
     (void)index;
-    use(*(bool *)stack);
+    use(*(int *)kind == 0, *(int *)kind == 1);
 }
 
-static void sweep(bool stack, bool persistent) {
+static void sweep(int kind, bool persistent) {
     uint64_t number = 0, requests = 0;
     do {
         number++;
         failures = 0;
         cc_fault_arm(number, persistent);
-        check_threads(1, use_in_thread, &stack);
+        check_threads(1, use_in_thread, &kind);
         requests = cc_fault_requests();
         cc_fault_arm(0, false);
         if (number <= requests) CHECK(failures > 0);
@@ -64,11 +68,11 @@ static void sweep(bool stack, bool persistent) {
 }
 
 static void test_each_request_fails_once(void) {
-    for (int stack = 0; stack < 2; stack++) sweep(stack != 0, false);
+    for (int kind = 0; kind < KINDS; kind++) sweep(kind, false);
 }
 
 static void test_all_requests_fail_from_one_on(void) {
-    for (int stack = 0; stack < 2; stack++) sweep(stack != 0, true);
+    for (int kind = 0; kind < KINDS; kind++) sweep(kind, true);
 }
 
 int main(void) {

@@ -76,13 +76,14 @@ static void storm_thread(size_t index, void *argument) {
     }
 }
 
-static void run_storm(bool stack, cc_smr_scheme_t scheme, uint64_t capacity, bool close) {
+static void run_storm(bool stack, bool locked, cc_smr_scheme_t scheme, uint64_t capacity, bool close) {
     static storm_t storm;
     memset(&storm, 0, sizeof storm);
     cc_smr_options_t options = cc_smr_options();
     options.batch_bytes = 32 * 1024;
     cc_smr_t *domain = cc_smr_create(scheme, &options);
     storm.box = box_create(stack, domain, capacity);
+    storm.box.locked = locked;
     storm.each = SCALED(30000);
     storm.capacity = capacity;
     storm.until_closed = close;
@@ -98,18 +99,19 @@ static void run_storm(bool stack, cc_smr_scheme_t scheme, uint64_t capacity, boo
 }
 
 static void test_storm(void) {
-    for (int stack = 0; stack < 2; stack++)
-        for (uint64_t capacity = 0; capacity < 100; capacity = capacity * 9 + 1) run_storm(stack != 0, CC_SMR_IBR, capacity, false);
+    for (int kind = 0; kind < 3; kind++)
+        for (uint64_t capacity = 0; capacity < 100; capacity = capacity * 9 + 1)
+            run_storm(kind == 0, kind == 1, CC_SMR_IBR, capacity, false);
 }
 
 static void test_storm_of_other_schemes(void) {
     for (int stack = 0; stack < 2; stack++)
-        for (int scheme = CC_SMR_DEBRA; scheme <= CC_SMR_NONE; scheme++) run_storm(stack != 0, (cc_smr_scheme_t)scheme, 0, false);
+        for (int scheme = CC_SMR_DEBRA; scheme <= CC_SMR_NONE; scheme++) run_storm(stack != 0, false, (cc_smr_scheme_t)scheme, 0, false);
 }
 
 static void test_closing_in_a_storm(void) {
     for (int round = 0; round < SCALED(20); round++)
-        for (int stack = 0; stack < 2; stack++) run_storm(stack != 0, CC_SMR_IBR, round % 3 == 0 ? 10 : 0, true);
+        for (int stack = 0; stack < 2; stack++) run_storm(stack != 0, false, CC_SMR_IBR, round % 3 == 0 ? 10 : 0, true);
 }
 
 /* ---- refusals ------------------------------------------------------------------------------------------------------- */
