@@ -297,6 +297,15 @@ int cc__map_next_leaf(cc__map_search_t *search, int direction) {
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
+/* What a search ends with: the value in the leaf at an index (behind the last value lie prefixes), or `other`, held for the caller.
+ * Chosen without a branch: whether a key is there nobody can predict, and what comes after need not wait until it is known. */
+HOT void *choose(const cc_map_t *map, void *seen, bool found, void *other) {
+    uintptr_t mask = (uintptr_t)0 - (uintptr_t)found;
+    void *value = (void *)(((uintptr_t)seen & mask) | ((uintptr_t)other & ~mask));
+    cc__map_hold_value(map, value);
+    return value;
+}
+
 int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **value) {
     cc__map_search_t search;
     if (CC_UNLIKELY(!begin(&search, map))) return -CC_ERROR_MEMORY;
@@ -304,16 +313,11 @@ int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **va
     while (status == CC__MAP_AGAIN && cc__map_retry(&search)) {
         status = search_key(&search, key);
         if (CC_UNLIKELY(status != 0)) continue;
-        /* Chosen without a branch: whether a key is there nobody can predict, and what comes after the call need not wait until it is
-         * known. The linearization point is the load of the value, or of the version when there is none. */
-        void *seen = cc__load_acquire(&search.path.steps[0].node->slots[search.path.steps[0].index + 1]); /* behind the last are prefixes */
+        /* The linearization point is the load of the value, or of the version when there is none. */
+        void *seen = cc__load_acquire(&search.path.steps[0].node->slots[search.path.steps[0].index + 1]);
         __builtin_prefetch(seen);
         status = cc__map_confirm(&search) ? search.found : CC__MAP_AGAIN;
-        if (CC_LIKELY(status >= 0 && value != NULL)) {
-            uintptr_t mask = (uintptr_t)0 - (uintptr_t)status;
-            *value = (void *)(((uintptr_t)seen & mask) | ((uintptr_t)other & ~mask));
-            cc__map_hold_value(map, *value);
-        }
+        if (CC_LIKELY(status >= 0 && value != NULL)) *value = choose(map, seen, search.found, other);
     }
     end(&search);
     return status;
@@ -321,4 +325,19 @@ int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **va
 
 int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value) {
     return cc_map_get_or(map, key, NULL, value);
+}
+
+int cc_map_get_exclusive(cc_map_t *map, const cc_map_key_t *key, void *other, void **value) {
+    cc__map_tree_t *tree = cc__load_relaxed(&map->tree);
+    bool exact = map->plain || (key->exact && key->kind == cc__load_relaxed(&tree->kind) && key->kind != CC_MAP_NO_PREFIX);
+    if (CC_UNLIKELY(!exact || key->prefix == UINT64_MAX)) return cc_map_get_or(map, key, other, value);
+    cc__map_node_t *node = cc__load_relaxed(&tree->root);
+    for (unsigned level = node->level; level > 0; level--) {
+        node = cc__load_relaxed(&node->slots[count_below(node, 1, key->prefix + 1)]);
+        prefetch(node, level - 1);
+    }
+    unsigned index = count_below(node, 0, key->prefix);
+    bool found = index < CC__MAP_LEAF_KEYS && cc__load_relaxed(&cc__map_prefixes(node, 0)[index]) == key->prefix;
+    if (CC_LIKELY(value != NULL)) *value = choose(map, cc__load_relaxed(&node->slots[index + 1]), found, other);
+    return found;
 }

@@ -30,6 +30,13 @@
 #define CC_PYTHON_UNLOCK(mutex) ((void)(mutex))
 #endif
 
+/* Whether a global lock keeps other threads away from whoever does not let go of it. */
+#ifdef Py_GIL_DISABLED
+enum { CC_PYTHON_EXCLUSIVE = false };
+#else
+enum { CC_PYTHON_EXCLUSIVE = true };
+#endif
+
 /* The value of an int of one digit, as nearly all are; false for others. pre: an int. */
 static inline bool cc_python_small_int(PyObject *object, long long *value) {
     PyLongObject *integer = (PyLongObject *)object;

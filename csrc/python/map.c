@@ -179,7 +179,7 @@ int cc_python_map_contains(PyObject *object, PyObject *name) {
     cc_map_t *map = cc_python_map_of(self);
     cc_map_key_t key;
     if (map == NULL || cc_python_map_key(self, name, &key) != 0) return -1;
-    int found = cc_map_get(map, &key, NULL);
+    int found = CC_PYTHON_EXCLUSIVE ? cc_map_get_exclusive(map, &key, NULL, NULL) : cc_map_get(map, &key, NULL);
     cc_python_map_key_done(self, &key);
     cc_python_drop_now();
     if (CC_LIKELY(found >= 0)) return found;
@@ -249,7 +249,7 @@ static inline int look_up(PyObject *object, PyObject *name, PyObject *other, PyO
     cc_map_key_t key;
     void *result = NULL;
     if (map == NULL || cc_python_map_key(self, name, &key) != 0) return -1;
-    int found = cc_map_get_or(map, &key, other, &result);
+    int found = CC_PYTHON_EXCLUSIVE ? cc_map_get_exclusive(map, &key, other, &result) : cc_map_get_or(map, &key, other, &result);
     cc_python_map_key_done(self, &key);
     cc_python_drop_now();
     *value = result;

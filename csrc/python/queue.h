@@ -36,15 +36,9 @@ typedef struct queue_object {
 
 /* ---- the container, whichever it is ------------------------------------------------------------------------------- */
 
-/* Where there is a global lock, it excludes the others: nothing called here lets go of it. */
-#ifdef Py_GIL_DISABLED
-enum { CC_PYTHON_QUEUE_EXCLUSIVE = false };
-#else
-enum { CC_PYTHON_QUEUE_EXCLUSIVE = true };
-#endif
-
+/* Nothing in a put or get lets go of a global lock. */
 static inline int cc_python_queue_put(queue_object_t *self, PyObject *item) {
-    if (CC_PYTHON_QUEUE_EXCLUSIVE && !self->is_stack) return cc_queue_put_exclusive(self->container.queue, item);
+    if (CC_PYTHON_EXCLUSIVE && !self->is_stack) return cc_queue_put_exclusive(self->container.queue, item);
     cc_smr_thread_t *thread = cc_smr_self(self->domain);
     if (CC_UNLIKELY(thread == NULL)) return -CC_ERROR_MEMORY;
     if (!self->is_stack) return cc_queue_put(self->container.queue, thread, item);
@@ -57,7 +51,7 @@ static inline int cc_python_queue_put(queue_object_t *self, PyObject *item) {
 static inline int cc_python_queue_get(queue_object_t *self, PyObject **item) {
     void *value = NULL;
     int result = -CC_ERROR_MEMORY;
-    if (CC_PYTHON_QUEUE_EXCLUSIVE && !self->is_stack) {
+    if (CC_PYTHON_EXCLUSIVE && !self->is_stack) {
         result = cc_queue_get_exclusive(self->container.queue, &value);
     } else {
         cc_smr_thread_t *thread = cc_smr_self(self->domain);

@@ -99,6 +99,10 @@ CC_API int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value);
  * harder for it: nothing in it branches on whether they are. */
 CC_API int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **value);
 
+/* The same for callers who exclude all others from the map meanwhile, by a lock that orders them (an interpreter's global lock, which
+ * only `compare` may let go of). */
+CC_API int cc_map_get_exclusive(cc_map_t *map, const cc_map_key_t *key, void *other, void **value);
+
 /* When cc_map_put stores. */
 typedef enum cc_map_mode {
     CC_MAP_ALWAYS = 0,

@@ -80,6 +80,11 @@ static void do_find(model_t *model, int64_t number) {
     CHECK_EQUAL(cc_map_get_or(model->map, &key, other, &chosen), status);
     CHECK(chosen == (value != NULL ? value : (void *)other));
     release_object(chosen); /* held for us, whichever it is */
+    chosen = NULL;
+    CHECK_EQUAL(cc_map_get_exclusive(model->map, &key, other, &chosen), status);
+    CHECK(chosen == (value != NULL ? value : (void *)other));
+    release_object(chosen);
+    CHECK_EQUAL(cc_map_get_exclusive(model->map, &key, NULL, NULL), status);
     release_object(other);
     check_entry(model, cc_map_find(model->map, CC_MAP_FIRST, NULL, &entry), &entry, next_at(model, 0, 1));
     check_entry(model, cc_map_find(model->map, CC_MAP_LAST, NULL, &entry), &entry, next_at(model, RANGE - 1, -1));
