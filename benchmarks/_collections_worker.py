@@ -66,6 +66,7 @@ MAPS = {
     "dict + Lock": Container(
         "builtins", "dict", "with lock: get(key)", "with lock: put(key, key)", "with lock: remove(key, None)", bound=_MAP
     ),
+    "dict, no lock": Container("builtins", "dict", "get(key)", "put(key, key)", "remove(key, None)", bound=_MAP),
     "cereggii AtomicDict": Container(
         "cereggii", "AtomicDict", "get(key)", "put(key, key)", "try: remove(key)\n        except KeyError: pass",
         bound="get, put, remove = container.get, container.__setitem__, container.__delitem__",
