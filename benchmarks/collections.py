@@ -6,6 +6,8 @@ default-jdk-headless, libck-dev, liburcu-dev, libboost-dev, libconcurrentqueue-d
 _collections_worker.py, with each interpreter given by --python that has the package installed, beside sortedcontainers, cereggii
 and ft_utils where they are installed; times there are net of the loop.
 
+What bounds a container in Python is seen beside it: a bare dict has neither order nor lock, a bare deque nobody who waits.
+
 A round starts a fresh process for each peer in turn; figures are medians over the rounds, and each aim is a ratio of medians. Rates
 are per second from the first thread's start to the last one's end; with one thread, of its processor time (without what helpers
 such as Java's collector or liburcu's call_rcu take). Two threads tell little on a machine that others use.
@@ -304,9 +306,10 @@ def report_python(interpreter: Interpreter, samples: Samples, sizes: list[int], 
             for (aimed, n), factor in PYTHON_MAP_AIMS.items():
                 ours = samples.median("SkipListMap", kind, size, "mixed", n)
                 theirs = samples.median("SortedDict + Lock", kind, size, "mixed", n)
-                if aimed == kind and ours and theirs:
+                bare = samples.median("dict, no lock", kind, size, "mixed", n)
+                if aimed == kind and ours and theirs and bare:
                     text = f"Python {version}, SkipListMap, {kind} keys, {size:,} entries, mixed, threads {n}"
-                    text += ": times SortedDict + Lock"
+                    text += f": times SortedDict + Lock (a bare dict: {bare / theirs:.2f}x)"
                     judge(aims, text, ours / theirs, factor, "x")
     judge(
         aims, f"Python {version}, SkipListMap, int to int: bytes per entry", samples.median("SkipListMap", "int", "bytes"),
@@ -317,9 +320,11 @@ def report_python(interpreter: Interpreter, samples: Samples, sizes: list[int], 
     ]
     _report.print_table(f"Python {version}, put and get, M pairs/s net of the loop", ["queue", *map(str, THREADS)], rows)
     for n, factor in PYTHON_QUEUE_AIMS.items():
-        ours, theirs = samples.median("LockFreeQueue", "pairs", n), samples.median("queue.SimpleQueue", "pairs", n)
-        if ours and theirs:
-            judge(aims, f"Python {version}, LockFreeQueue, threads {n}: times SimpleQueue", ours / theirs, factor, "x")
+        names = ("LockFreeQueue", "queue.SimpleQueue", "collections.deque")
+        ours, theirs, bare = (samples.median(name, "pairs", n) for name in names)
+        if ours and theirs and bare:
+            text = f"Python {version}, LockFreeQueue, threads {n}: times SimpleQueue (a bare deque: {bare / theirs:.2f}x)"
+            judge(aims, text, ours / theirs, factor, "x")
 
 
 # ---- all ---------------------------------------------------------------------------------------------------------------
