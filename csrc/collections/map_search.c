@@ -313,7 +313,7 @@ int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **va
     while (status == CC__MAP_AGAIN && cc__map_retry(&search)) {
         status = search_key(&search, key);
         if (CC_UNLIKELY(status != 0)) continue;
-        /* The linearization point is the load of the value, or of the version when there is none. */
+        /* The linearization point is the load of the value, or of the version when there is none. acquire pairs with set_place and put_over */
         void *seen = cc__load_acquire(&search.path.steps[0].node->slots[search.path.steps[0].index + 1]);
         __builtin_prefetch(seen);
         status = cc__map_confirm(&search) ? search.found : CC__MAP_AGAIN;
@@ -327,6 +327,7 @@ int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value) {
     return cc_map_get_or(map, key, NULL, value);
 }
 
+/* Relaxed throughout: the callers' lock orders everything. */
 int cc_map_get_exclusive(cc_map_t *map, const cc_map_key_t *key, void *other, void **value) {
     cc__map_tree_t *tree = cc__load_relaxed(&map->tree);
     bool exact = map->plain || (key->exact && key->kind == cc__load_relaxed(&tree->kind) && key->kind != CC_MAP_NO_PREFIX);

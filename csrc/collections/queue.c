@@ -254,7 +254,7 @@ int cc_queue_get(cc_queue_t *queue, cc_smr_thread_t *self, void **value) {
     return result;
 }
 
-/* ---- exclusive: where nobody else works with the queue meanwhile, the noted places need no compare-and-swap and no section ---- */
+/* ---- exclusive: the callers' lock orders everything, so that the noted places need no compare-and-swap and no section -------------- */
 
 int cc_queue_put_exclusive(cc_queue_t *queue, void *value) {
     segment_t *segment = cc__load_relaxed(&queue->tail.segment);
@@ -262,7 +262,7 @@ int cc_queue_put_exclusive(cc_queue_t *queue, void *value) {
     bool valid = (uintptr_t)value - 1 < (uintptr_t)CLOSED - 1;
     if (CC_LIKELY(valid && index < segment->capacity && position < cc__load_relaxed(&queue->tail.room) &&
                   cc__load_relaxed(&segment->cells[index]) == NULL)) {
-        cc__store_release(&segment->cells[index], value); /* pairs with find_head of who only counts */
+        cc__store_relaxed(&segment->cells[index], value);
         cc__store_relaxed(&queue->tail.position, position + 1);
         return 1;
     }
