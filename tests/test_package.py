@@ -267,6 +267,15 @@ def test_a_foreign_libcc_is_a_clear_import_error(foreign_libraries, kind, how):
         assert "has ABI 99, this extension was built for ABI 1" in result.stdout
 
 
+def test_the_source_tree_is_not_mistaken_for_the_package(tmp_path):
+    """As when Python is started in a clone of the repository."""
+    shutil.copytree(ROOT / "concurrent_collections", tmp_path / "concurrent_collections", ignore=shutil.ignore_patterns("*.so*", "lib"))
+    result = subprocess.run([sys.executable, "-c", "import concurrent_collections"], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: concurrent_collections was imported from its source tree (") and "from another directory" in last
+
+
 def test_the_library_exports_only_its_own_names():
     (library,) = (PACKAGE / "lib").glob("libcc.so.*")
     if shutil.which("nm") is None:
