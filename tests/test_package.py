@@ -270,7 +270,10 @@ def test_a_foreign_libcc_is_a_clear_import_error(foreign_libraries, kind, how):
 def test_the_source_tree_is_not_mistaken_for_the_package(tmp_path):
     """As when Python is started in a clone of the repository."""
     shutil.copytree(ROOT / "concurrent_collections", tmp_path / "concurrent_collections", ignore=shutil.ignore_patterns("*.so*", "lib"))
-    result = subprocess.run([sys.executable, "-c", "import concurrent_collections"], cwd=tmp_path, capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    result = subprocess.run(
+        [sys.executable, "-c", "import concurrent_collections"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
     assert last.startswith("ImportError: concurrent_collections was imported from its source tree (") and "from another directory" in last
