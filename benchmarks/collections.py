@@ -347,7 +347,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--milliseconds", type=int, default=1000, help="of each measurement in C")
     parser.add_argument("--sizes", type=parse_sizes, default=[100_000, 10_000_000], help="entries of maps in C")
     parser.add_argument("--python", action="append", metavar="PYTHON", help="interpreter with the package installed")
-    parser.add_argument("--python-sizes", type=parse_sizes, default=[100_000], help="entries of maps in Python")
+    parser.add_argument("--python-sizes", type=parse_sizes, default=[1000, 100_000], help="entries of maps in Python")
     parser.add_argument("--operations", type=int, default=200_000, help="of each measurement in Python")
     parser.add_argument("--preload", type=Path, metavar="LIBRARY", help="an allocator for the peers in C, e.g. libmimalloc.so")
     parser.add_argument("--json", type=Path, default=_report.RESULTS / "collections.json", metavar="FILE")
