@@ -395,17 +395,7 @@ static void set_mode(unsigned flag, bool on) {
     cc__mutex_unlock(&mode_lock);
 }
 
-static void before_fork(void) {
-    cc__mutex_lock(&mode_lock);
-}
-
-static void after_fork(void) {
-    cc__mutex_unlock(&mode_lock);
-}
-
-__attribute__((constructor)) static void set_fork_handlers(void) {
-    (void)cc__os_at_fork(before_fork, after_fork, after_fork);
-}
+CC__HOLD_OVER_FORK(mode_lock);
 
 void cc__alloc_observe(const cc__alloc_observer_t *installed) {
     /* Removed, the pointer stays: a call that read the mode before still goes through the observer, which passes it on. */

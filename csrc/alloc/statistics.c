@@ -64,14 +64,4 @@ void cc_alloc_stats_reset(void) {
     cc__mutex_unlock(&baseline_lock);
 }
 
-static void before_fork(void) {
-    cc__mutex_lock(&baseline_lock);
-}
-
-static void after_fork(void) {
-    cc__mutex_unlock(&baseline_lock);
-}
-
-__attribute__((constructor)) static void set_fork_handlers(void) {
-    (void)cc__os_at_fork(before_fork, after_fork, after_fork);
-}
+CC__HOLD_OVER_FORK(baseline_lock);

@@ -31,14 +31,4 @@ void cc__collections_domain_put(void) {
     cc__mutex_unlock(&lock);
 }
 
-static void before_fork(void) {
-    cc__mutex_lock(&lock);
-}
-
-static void after_fork(void) {
-    cc__mutex_unlock(&lock);
-}
-
-__attribute__((constructor)) static void set_fork_handlers(void) {
-    (void)cc__os_at_fork(before_fork, after_fork, after_fork);
-}
+CC__HOLD_OVER_FORK(lock);

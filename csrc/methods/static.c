@@ -9,6 +9,7 @@
  * going left while that one is large enough. Equal sizes are ordered by a hash of the address, which keeps the tree flat. */
 #include <string.h>
 
+#include "../base/round.h"
 #include "methods_internal.h"
 
 enum { GRANULE = CC__MEM_ALIGNMENT, HEADER = 8 };
@@ -253,7 +254,7 @@ static size_t static_roundup(size_t size, void *context) {
 
 static int static_init(void *context) {
     cc__static_t *self = context;
-    uintptr_t start = (uintptr_t)self->buffer, aligned = (start + HEADER + GRANULE - 1) & ~(uintptr_t)(GRANULE - 1);
+    uintptr_t start = (uintptr_t)self->buffer, aligned = cc__round_up(start + HEADER, GRANULE);
     size_t skipped = aligned - HEADER - start;
     self->lock = cc__mem_instance_lock();
     self->base = (char *)self->buffer + skipped;
