@@ -120,7 +120,7 @@ static int split(cc__map_search_t *search, unsigned level) {
 /* Makes the tree's kind one that the key fits. Before the key is stored: who finds it finds the kind, too (cc__map_is_kind). */
 static bool claim_kind(cc__map_search_t *search, const cc_map_key_t *key) {
     cc__map_path_t *path = &search->path;
-    if (CC_LIKELY(search->map->plain || (key->kind == path->kind && key->kind != CC_MAP_NO_PREFIX))) return true;
+    if (CC_LIKELY(cc__map_has_prefix(search->map, path->kind, key))) return true;
     if (path->kind == CC__MAP_MIXED) return true;
     uint32_t kind = path->kind == CC__MAP_UNSET && key->kind != CC_MAP_NO_PREFIX ? key->kind : CC__MAP_MIXED;
     uint32_t seen = path->kind;

@@ -257,6 +257,11 @@ int cc__map_locate(cc__map_search_t *search, const cc_map_key_t *key, unsigned l
 /* Whether the path down to a level is as it was. In a section that may have begun later. */
 bool cc__map_is_path(cc__map_search_t *search, unsigned level);
 
+/* Whether prefixes tell where a key belongs in a tree of a kind, or at least between which others. */
+static inline bool cc__map_has_prefix(const cc_map_t *map, uint32_t kind, const cc_map_key_t *key) {
+    return map->plain || (key->kind == kind && key->kind != CC_MAP_NO_PREFIX);
+}
+
 /* Whether prefixes still mean what they meant when the search began. After the loads that it vouches for: who inserts a key of another
  * kind stores the tree's kind first. */
 static inline bool cc__map_is_kind(const cc__map_search_t *search) {

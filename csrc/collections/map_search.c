@@ -93,6 +93,11 @@ HOT unsigned count_below(cc__map_node_t *node, unsigned level, uint64_t prefix) 
     return before + count_some(prefixes + before, CC__MAP_BLOCK, 1, prefix);
 }
 
+/* Whether a leaf has this prefix at the index that count_below gave. */
+HOT bool is_at(cc__map_node_t *leaf, unsigned index, uint64_t prefix) {
+    return index < CC__MAP_LEAF_KEYS && cc__load_acquire(&cc__map_prefixes(leaf, 0)[index]) == prefix;
+}
+
 bool cc__map_is_path(cc__map_search_t *search, unsigned level) {
     const cc__map_path_t *path = &search->path;
     /* From the top: a node whose parent has not changed is still linked, so it may be read. */
@@ -151,21 +156,16 @@ static int locate_by_hooks(cc__map_search_t *search, const cc_map_key_t *key, un
     return 0;
 }
 
-/* Whether prefixes tell where a key belongs, or at least between which others. */
-static inline bool has_prefix(const cc__map_search_t *search, const cc_map_key_t *key) {
-    return search->map->plain || (key->kind == search->path.kind && key->kind != CC_MAP_NO_PREFIX);
-}
-
-/* Whether its prefix is the whole key. (The greatest prefix stands in unused places, too.) */
-static inline bool is_exact(const cc__map_search_t *search, const cc_map_key_t *key) {
-    return has_prefix(search, key) && (search->map->plain || key->exact) && key->prefix != UINT64_MAX;
+/* Whether its prefix is the whole key, in a tree of a kind. (The greatest prefix stands in unused places, too.) */
+static inline bool is_exact(const cc_map_t *map, uint32_t kind, const cc_map_key_t *key) {
+    return cc__map_has_prefix(map, kind, key) && (map->plain || key->exact) && key->prefix != UINT64_MAX;
 }
 
 int cc__map_locate(cc__map_search_t *search, const cc_map_key_t *key, unsigned level, unsigned *index, bool *found) {
     cc_map_t *map = search->map;
     cc__map_node_t *node = search->path.steps[level].node;
     unsigned count = cc__map_node_count(node), low = 0, high = count;
-    if (has_prefix(search, key)) {
+    if (cc__map_has_prefix(map, search->path.kind, key)) {
         const _Atomic(uint64_t) *prefixes = cc__map_prefixes(node, level);
         low = count_below(node, level, key->prefix);
         if (low > count) low = count;
@@ -187,12 +187,18 @@ int cc__map_locate(cc__map_search_t *search, const cc_map_key_t *key, unsigned l
 
 /* ---- the way down ----------------------------------------------------------------------------------------------- */
 
-/* Has the lines of a node that a search will need fetched all at once: of a leaf all up to the objects, of an inner node the fences. */
-static inline void prefetch(cc__map_node_t *node, unsigned level) {
-    const char *first = level == 0 ? (const char *)node : (const char *)cc__map_fences(node);
-    size_t size = level == 0 ? cc__map_node_size(0, false) : CC__MAP_FENCES * sizeof(uint64_t);
+/* Has the lines of some memory fetched all at once. The pointer may be stale: it is not followed. */
+HOT void fetch(const void *first, size_t size) {
+    for (size_t byte = 0; byte < size; byte += CC_CACHE_LINE_SIZE) __builtin_prefetch((const char *)first + byte);
+}
+
+/* Has what a search needs of a node fetched: of a leaf all up to the objects, of an inner node the fences. */
+HOT void prefetch(cc__map_node_t *node, unsigned level) {
     __builtin_prefetch(node);
-    for (size_t byte = 0; byte < size; byte += CC_CACHE_LINE_SIZE) __builtin_prefetch(first + byte);
+    if (level == 0)
+        fetch(node, cc__map_node_size(0, false));
+    else
+        fetch(cc__map_fences(node), CC__MAP_FENCES * sizeof(uint64_t));
 }
 
 HOT bool start(cc__map_search_t *search) {
@@ -231,7 +237,7 @@ HOT int search_exactly(cc__map_search_t *search, uint64_t prefix) {
     }
     step.index = count_below(step.node, 0, prefix);
     steps[0] = step;
-    search->found = step.index < CC__MAP_LEAF_KEYS && cc__load_acquire(&cc__map_prefixes(step.node, 0)[step.index]) == prefix;
+    search->found = is_at(step.node, step.index, prefix);
     return 0;
 }
 
@@ -250,7 +256,7 @@ static int search_slowly(cc__map_search_t *search, const cc_map_key_t *key) {
 
 HOT int search_key(cc__map_search_t *search, const cc_map_key_t *key) {
     if (CC_UNLIKELY(!start(search))) return CC__MAP_AGAIN;
-    return CC_LIKELY(is_exact(search, key)) ? search_exactly(search, key->prefix) : search_slowly(search, key);
+    return CC_LIKELY(is_exact(search->map, search->path.kind, key)) ? search_exactly(search, key->prefix) : search_slowly(search, key);
 }
 
 int cc__map_search_key(cc__map_search_t *search, const cc_map_key_t *key) {
@@ -275,12 +281,11 @@ int cc__map_search_edge(cc__map_search_t *search, int direction) {
     return go_down(search, search->path.height, direction) == 1 ? 0 : CC__MAP_AGAIN;
 }
 
-/* Who goes on to one leaf will want the next. The pointer may be stale: it is not followed. */
+/* Who goes on to one leaf will want the next. */
 static void prefetch_neighbour(const cc__map_step_t *step, int direction) {
     unsigned index = step->index + (unsigned)direction;
     if (step->node->level != 1 || index > CC__MAP_INNER_KEYS) return;
-    const char *leaf = cc__load_acquire(&step->node->slots[index]);
-    for (unsigned byte = 0; byte < cc__map_node_size(0, step->node->keyed); byte += CC_CACHE_LINE_SIZE) __builtin_prefetch(leaf + byte);
+    fetch(cc__load_acquire(&step->node->slots[index]), cc__map_node_size(0, step->node->keyed));
 }
 
 int cc__map_next_leaf(cc__map_search_t *search, int direction) {
@@ -327,18 +332,17 @@ int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value) {
     return cc_map_get_or(map, key, NULL, value);
 }
 
-/* Relaxed throughout: the callers' lock orders everything. */
+/* Nothing here pairs with anything: the callers' lock orders it all. */
 int cc_map_get_exclusive(cc_map_t *map, const cc_map_key_t *key, void *other, void **value) {
     cc__map_tree_t *tree = cc__load_relaxed(&map->tree);
-    bool exact = map->plain || (key->exact && key->kind == cc__load_relaxed(&tree->kind) && key->kind != CC_MAP_NO_PREFIX);
-    if (CC_UNLIKELY(!exact || key->prefix == UINT64_MAX)) return cc_map_get_or(map, key, other, value);
+    if (CC_UNLIKELY(!is_exact(map, cc__load_relaxed(&tree->kind), key))) return cc_map_get_or(map, key, other, value);
     cc__map_node_t *node = cc__load_relaxed(&tree->root);
     for (unsigned level = node->level; level > 0; level--) {
         node = cc__load_relaxed(&node->slots[count_below(node, 1, key->prefix + 1)]);
         prefetch(node, level - 1);
     }
     unsigned index = count_below(node, 0, key->prefix);
-    bool found = index < CC__MAP_LEAF_KEYS && cc__load_relaxed(&cc__map_prefixes(node, 0)[index]) == key->prefix;
+    bool found = is_at(node, index, key->prefix);
     if (CC_LIKELY(value != NULL)) *value = choose(map, cc__load_relaxed(&node->slots[index + 1]), found, other);
     return found;
 }

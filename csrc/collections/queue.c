@@ -91,6 +91,11 @@ static uint64_t position_of(const place_t *place) {
     return place->segment->base + place->index;
 }
 
+/* Neither nothing nor a mark. */
+static inline bool is_value(const void *content) {
+    return (uintptr_t)content - 1 < (uintptr_t)CLOSED - 1;
+}
+
 static bool ends_here(const void *value) {
     return value == NULL || value == CLOSED;
 }
@@ -190,7 +195,7 @@ static __attribute__((noinline)) int put_anywhere(cc_queue_t *queue, cc_smr_thre
 }
 
 int cc_queue_put(cc_queue_t *queue, cc_smr_thread_t *self, void *value) {
-    if (CC_UNLIKELY((uintptr_t)value - 1 >= (uintptr_t)CLOSED - 1)) return -CC_ERROR_ARGUMENT;
+    if (CC_UNLIKELY(!is_value(value))) return -CC_ERROR_ARGUMENT;
     unsigned lost = 0;
     cc__contention_take_turn(&queue->turn, self);
     cc_smr_enter(self);
@@ -240,7 +245,7 @@ int cc_queue_get(cc_queue_t *queue, cc_smr_thread_t *self, void **value) {
     uint64_t index = cc__load_relaxed(&queue->head.position) - segment->base;
     if (CC_LIKELY(index < segment->capacity)) {
         place_t place = {segment, index, cc__load_acquire(&segment->cells[index])}; /* pairs with fill() */
-        if (CC_LIKELY((uintptr_t)place.value - 1 < (uintptr_t)CLOSED - 1)) {
+        if (CC_LIKELY(is_value(place.value))) {
             if (CC_LIKELY(take(queue, &place))) {
                 *value = place.value;
                 cc_smr_exit(self);
@@ -259,8 +264,7 @@ int cc_queue_get(cc_queue_t *queue, cc_smr_thread_t *self, void **value) {
 int cc_queue_put_exclusive(cc_queue_t *queue, void *value) {
     segment_t *segment = cc__load_relaxed(&queue->tail.segment);
     uint64_t position = cc__load_relaxed(&queue->tail.position), index = position - segment->base;
-    bool valid = (uintptr_t)value - 1 < (uintptr_t)CLOSED - 1;
-    if (CC_LIKELY(valid && index < segment->capacity && position < cc__load_relaxed(&queue->tail.room) &&
+    if (CC_LIKELY(is_value(value) && index < segment->capacity && position < cc__load_relaxed(&queue->tail.room) &&
                   cc__load_relaxed(&segment->cells[index]) == NULL)) {
         cc__store_relaxed(&segment->cells[index], value);
         cc__store_relaxed(&queue->tail.position, position + 1);
@@ -274,7 +278,7 @@ int cc_queue_get_exclusive(cc_queue_t *queue, void **value) {
     segment_t *segment = cc__load_relaxed(&queue->head.segment);
     uint64_t position = cc__load_relaxed(&queue->head.position), index = position - segment->base;
     void *seen = CC_LIKELY(index < segment->capacity) ? cc__load_relaxed(&segment->cells[index]) : NULL;
-    if (CC_LIKELY((uintptr_t)seen - 1 < (uintptr_t)CLOSED - 1)) {
+    if (CC_LIKELY(is_value(seen))) {
         cc__store_relaxed(&segment->cells[index], TAKEN);
         cc__store_relaxed(&queue->head.position, position + 1);
         *value = seen;
