@@ -174,17 +174,23 @@ Py_ssize_t cc_python_map_length(PyObject *object) {
     return map != NULL ? (Py_ssize_t)cc_map_count(map) : 0;
 }
 
-int cc_python_map_contains(PyObject *object, PyObject *name) {
+/* The value, or else the other one (if that is not NULL), as a new reference: 1, or 0 when the key is not there. value NULL: only
+ * tells. -1. */
+static inline int look_up(PyObject *object, PyObject *name, PyObject *other, void **value) {
     cc_python_map_t *self = (cc_python_map_t *)object;
     cc_map_t *map = cc_python_map_of(self);
     cc_map_key_t key;
     if (map == NULL || cc_python_map_key(self, name, &key) != 0) return -1;
-    int found = CC_PYTHON_EXCLUSIVE ? cc_map_get_exclusive(map, &key, NULL, NULL) : cc_map_get(map, &key, NULL);
+    int found = CC_PYTHON_EXCLUSIVE ? cc_map_get_exclusive(map, &key, other, value) : cc_map_get_or(map, &key, other, value);
     cc_python_map_key_done(self, &key);
     cc_python_drop_now();
     if (CC_LIKELY(found >= 0)) return found;
     (void)cc_python_map_raise(found);
     return -1;
+}
+
+int cc_python_map_contains(PyObject *object, PyObject *name) {
+    return look_up(object, name, NULL, NULL);
 }
 
 PyObject *cc_python_map_clear(PyObject *object, PyObject *unused) {
@@ -242,31 +248,15 @@ PyMemberDef cc_python_map_members[] = {
 
 /* ---- the mapping protocol ------------------------------------------------------------------------------------------ */
 
-/* The value, or else the other one (if that is not NULL), as a new reference: 1, or 0 when the key is not there. -1. */
-static inline int look_up(PyObject *object, PyObject *name, PyObject *other, PyObject **value) {
-    cc_python_map_t *self = (cc_python_map_t *)object;
-    cc_map_t *map = cc_python_map_of(self);
-    cc_map_key_t key;
-    void *result = NULL;
-    if (map == NULL || cc_python_map_key(self, name, &key) != 0) return -1;
-    int found = CC_PYTHON_EXCLUSIVE ? cc_map_get_exclusive(map, &key, other, &result) : cc_map_get_or(map, &key, other, &result);
-    cc_python_map_key_done(self, &key);
-    cc_python_drop_now();
-    *value = result;
-    if (CC_LIKELY(found >= 0)) return found;
-    (void)cc_python_map_raise(found);
-    return -1;
-}
-
 static PyObject *subscript(PyObject *object, PyObject *name) {
-    PyObject *value;
+    void *value;
     int found = look_up(object, name, NULL, &value);
     if (CC_LIKELY(found == 1)) return value;
     return found < 0 ? NULL : cc_python_raise_key_error(name);
 }
 
 static PyObject *get(PyObject *object, PyObject *const *args, Py_ssize_t count) {
-    PyObject *value;
+    void *value;
     if (!cc_python_check_count("get", count, 1, 2)) return NULL;
     return look_up(object, args[0], count > 1 ? args[1] : Py_None, &value) >= 0 ? value : NULL;
 }
