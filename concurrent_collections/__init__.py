@@ -9,6 +9,8 @@ True
 
 import os as _os
 
+_directory = _os.path.dirname(_os.path.abspath(__file__))
+
 try:
     from . import _core
 except ImportError as _error:  # a foreign libcc of our soname shows as a missing symbol
@@ -17,15 +19,14 @@ except ImportError as _error:  # a foreign libcc of our soname shows as a missin
             f"concurrent_collections found a libcc that it was not built with (another libcc of the same name may "
             f"have been loaded first, or the package was not installed with pip): {_error}"
         ) from _error
-    _here = _os.path.dirname(_os.path.abspath(__file__))
-    if not any(_name.startswith("_core.") and not _name.endswith(".pyi") for _name in _os.listdir(_here)):
+    if not any(_name.startswith("_core.") and not _name.endswith(".pyi") for _name in _os.listdir(_directory)):
         raise ImportError(
-            f"concurrent_collections was imported from its source tree ({_here}), where the extension is not built: "
+            f"concurrent_collections was imported from its source tree ({_directory}), where the extension is not built: "
             f"install it with pip, and run Python from another directory or with -P"
         ) from _error
     raise
 
-_core.set_package_directory(_os.path.dirname(_os.path.abspath(__file__)))
+_core.set_package_directory(_directory)
 
 from . import config  # noqa: E402
 

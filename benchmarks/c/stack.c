@@ -1,23 +1,15 @@
-/* queue.c: cc_stack_t of cc/collections.h, bounded; with -DUNBOUNDED without a bound. */
+/* stack.c: cc_stack_t of cc/collections.h, bounded. */
 #include "load.h"
 
 #include "cc/collections.h"
 
-#if defined(UNBOUNDED)
-#define QUEUE_NAME "cc_stack unbounded"
+#define QUEUE_NAME "cc_stack"
 #define QUEUE_NOT_FIFO
-#else
-#define QUEUE_NAME "cc_stack bounded"
-#define QUEUE_NOT_FIFO
-#endif
 
 static cc_stack_t *queue;
 static _Thread_local cc_smr_thread_t *self;
 
 static void queue_create(uint64_t capacity) {
-#if defined(UNBOUNDED)
-    capacity = 0;
-#endif
     queue = cc_stack_create(NULL, capacity);
     if (queue == NULL) load_die("no memory");
 }
