@@ -13,8 +13,12 @@ bool cc__cycles_counter;
 
 static cc__mutex_t lock;
 static bool calibrated;
-static uint64_t first_cycles, first_ns;
 static cc__cycles_calibration_t result;
+
+typedef struct moment {
+    uint64_t cycles, ns;
+} moment_t;
+static moment_t first;
 
 /* The counter's rate does not change with the processor's frequency or sleep states (Intel SDM 17.17.1, "invariant TSC"). */
 static bool has_constant_counter(void) {
@@ -73,18 +77,32 @@ static void measure_pair(void) {
     result.floor_ns = found.floor; /* in cycles so far */
 }
 
+/* Both clocks at once: they are read one after the other, and the thread may be preempted between, for longer than is measured
+ * in all; so of several attempts the one counts that took the shortest. */
+static moment_t read_both(void) {
+    enum { ATTEMPTS = 10 };
+    moment_t closest = {0, 0};
+    uint64_t shortest = UINT64_MAX;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        uint64_t before = cc__cycles(), ns = cc__os_monotonic_ns(), took = cc__cycles() - before;
+        if (took >= shortest) continue;
+        shortest = took;
+        closest = (moment_t){before + took / 2, ns};
+    }
+    return closest;
+}
+
 cc__cycles_calibration_t cc__cycles_calibrate(void) {
     cc__mutex_lock(&lock);
     if (!calibrated) {
         cc__cycles_counter = result.counter = has_constant_counter();
         measure_pair();
-        first_ns = cc__os_monotonic_ns();
-        first_cycles = cc__cycles();
-        while (cc__os_monotonic_ns() - first_ns < 2000000) continue;
+        first = read_both();
+        while (cc__os_monotonic_ns() - first.ns < 2000000) continue;
         calibrated = true;
     }
-    uint64_t ns = cc__os_monotonic_ns() - first_ns;
-    uint64_t cycles = cc__cycles() - first_cycles;
+    moment_t now = read_both();
+    uint64_t ns = now.ns - first.ns, cycles = now.cycles - first.cycles;
     cc__cycles_calibration_t answer = result;
     answer.ns_per_cycle = result.counter ? (double)ns / (double)(cycles > 0 ? cycles : 1) : 1.0;
     answer.floor_ns *= answer.ns_per_cycle;
