@@ -24,7 +24,7 @@ static uint32_t threads_of(uint32_t count) {
     return (count & ~(uint32_t)THREADS) == cc__load_relaxed(&era) ? count & THREADS : 0;
 }
 
-/* seq_cst pairs with cc_event_awaited: either that sees the waiter, or the waiter's next look sees the change before it. */
+/* seq_cst pairs with cc_event_signal: either that sees the waiter, or the waiter's next look sees the change before it. */
 static void add(_Atomic(uint32_t) *count, int change) {
     uint32_t seen = cc__load_relaxed(count), threads;
     do {

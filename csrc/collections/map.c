@@ -187,8 +187,8 @@ static void dismantle(cc_smr_thread_t *self, cc__map_node_t *node, dismantling_t
 
 void cc_map_destroy(cc_map_t *map) {
     if (map == NULL) return;
-    cc__map_tree_t *tree = cc__load_acquire(&map->tree);
-    dismantle(NULL, cc__load_acquire(&tree->root), FREE);
+    cc__map_tree_t *tree = cc__load_relaxed(&map->tree); /* nobody else is in the map */
+    dismantle(NULL, cc__load_relaxed(&tree->root), FREE);
     free_tree(tree, sizeof *tree);
     if (map->own_domain) (void)cc_smr_destroy(map->domain);
     cc_free(map, sizeof *map);
@@ -215,12 +215,12 @@ int cc_map_clear(cc_map_t *map) {
     cc_smr_thread_t *self = cc_smr_self(map->domain);
     cc__map_tree_t *empty = self != NULL ? new_tree(map, self) : NULL;
     if (empty == NULL) return -CC_ERROR_MEMORY;
-    cc__map_tree_t *tree = cc__load_acquire(&map->tree);
+    cc__map_tree_t *tree = cc__load_acquire(&map->tree); /* pairs with the exchange below */
     /* Linearization point. What others still do to the old tree comes before it: they began before, and are done, or have met an
      * obsolete node and begun anew, when this returns. */
     while (!cc__swap_if_acq_rel(&map->tree, &tree, empty)) continue; /* pairs with cc_smr_protect where searches start */
     make_obsolete(&tree->version);
-    cc__map_node_t *root = cc__load_acquire(&tree->root);
+    cc__map_node_t *root = cc__load_acquire(&tree->root); /* pairs with who has changed it under the lock */
     make_all_obsolete(root);
     dismantle(self, root, map->counted && !map->type.deferred ? RELEASE : RETIRE);
     cc_smr_retire(self, tree, sizeof *tree, free_tree);
@@ -250,6 +250,6 @@ static int visit_node(cc__map_node_t *node, int (*visit)(void *reference, void *
 }
 
 int cc_map_visit(cc_map_t *map, int (*visit)(void *reference, void *argument), void *argument) {
-    cc__map_tree_t *tree = cc__load_acquire(&map->tree);
-    return visit_node(cc__load_acquire(&tree->root), visit, argument);
+    cc__map_tree_t *tree = cc__load_relaxed(&map->tree);
+    return visit_node(cc__load_relaxed(&tree->root), visit, argument);
 }

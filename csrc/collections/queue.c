@@ -11,6 +11,9 @@
  * instructions in each operation, and cells that are given up because a get came before its put.) Segments are linked and left
  * behind like the nodes of Michael & Scott's queue, PODC 1996.
  *
+ * Orders. `position` and `room` are stored with release and loaded with acquire: who sees a note sees what it is about, the cells
+ * before it; a put that skipped a cell which it cannot see yet would be out of its turn.
+ *
  * A bound needs no ring: a value may be put at a position when head has come within `capacity` of it, and head does not go back. */
 #include <string.h>
 
@@ -104,13 +107,13 @@ static bool ends_here(const void *value) {
 static place_t find_head(cc_queue_t *queue, cc_smr_thread_t *self) {
     for (;;) {
         segment_t *segment = cc_smr_protect(self, &queue->head.segment);
-        size_t index = index_of(segment, cc__load_relaxed(&queue->head.position));
+        size_t index = index_of(segment, cc__load_acquire(&queue->head.position));
         for (; index < segment->capacity; index++) {
             /* pairs with fill(): acquire for what the value points to, seq_cst for who has called cc_event_begin */
             void *value = cc__load_seq_cst(&segment->cells[index]);
             if (value != TAKEN) return (place_t){segment, index, value};
         }
-        void *next = cc__load_seq_cst(&segment->next);
+        void *next = cc__load_seq_cst(&segment->next); /* as the cells */
         if (ends_here(next)) return (place_t){segment, index, next};
         /* Left behind: by the tail first, so that nobody can find it any more when it is retired. */
         (void)move_on(&queue->tail, segment, next);
@@ -122,7 +125,7 @@ static place_t find_head(cc_queue_t *queue, cc_smr_thread_t *self) {
 static place_t find_tail(cc_queue_t *queue, cc_smr_thread_t *self) {
     for (;;) {
         segment_t *segment = cc_smr_protect(self, &queue->tail.segment);
-        size_t index = index_of(segment, cc__load_relaxed(&queue->tail.position));
+        size_t index = index_of(segment, cc__load_acquire(&queue->tail.position));
         for (; index < segment->capacity; index++) {
             void *value = cc__load_relaxed(&segment->cells[index]); /* what is decided by it fill() will verify */
             if (ends_here(value)) return (place_t){segment, index, value};
@@ -144,13 +147,13 @@ static bool fill(const place_t *place, void *value) {
 /* Whether a value may stand at a position. Yes holds for ever. No: when find_head saw head, tail was at the position already, or
  * beyond: the queue was full. pre: inside a section. */
 static bool has_room(cc_queue_t *queue, cc_smr_thread_t *self, uint64_t position) {
-    if (position < cc__load_relaxed(&queue->tail.room)) return true;
-    uint64_t room = cc__load_relaxed(&queue->head.position) + queue->capacity;
+    if (position < cc__load_acquire(&queue->tail.room)) return true;
+    uint64_t room = cc__load_acquire(&queue->head.position) + queue->capacity;
     if (position >= room) {
         place_t head = find_head(queue, self);
         room = position_of(&head) + queue->capacity;
     }
-    cc__store_relaxed(&queue->tail.room, room);
+    cc__store_release(&queue->tail.room, room);
     return position < room;
 }
 
@@ -183,7 +186,7 @@ static __attribute__((noinline)) int put_anywhere(cc_queue_t *queue, cc_smr_thre
         } else if (extends && !prepare(&place, self, value, &fresh)) {
             result = -CC_ERROR_MEMORY;
         } else if (fill(&place, extends ? fresh : value)) {
-            cc__store_relaxed(&queue->tail.position, position_of(&place) + 1);
+            cc__store_release(&queue->tail.position, position_of(&place) + 1);
             if (extends) fresh = NULL;
             result = 1;
         } else {
@@ -200,11 +203,11 @@ int cc_queue_put(cc_queue_t *queue, cc_smr_thread_t *self, void *value) {
     cc__contention_take_turn(&queue->turn, self);
     cc_smr_enter(self);
     segment_t *segment = cc_smr_protect(self, &queue->tail.segment);
-    uint64_t position = cc__load_relaxed(&queue->tail.position), index = position - segment->base;
-    if (CC_LIKELY(index < segment->capacity && position < cc__load_relaxed(&queue->tail.room))) {
+    uint64_t position = cc__load_acquire(&queue->tail.position), index = position - segment->base;
+    if (CC_LIKELY(index < segment->capacity && position < cc__load_acquire(&queue->tail.room))) {
         place_t place = {segment, index, NULL};
         if (CC_LIKELY(fill(&place, value))) {
-            cc__store_relaxed(&queue->tail.position, position + 1);
+            cc__store_release(&queue->tail.position, position + 1);
             cc_smr_exit(self);
             return 1;
         }
@@ -220,7 +223,7 @@ int cc_queue_put(cc_queue_t *queue, cc_smr_thread_t *self, void *value) {
 static bool take(cc_queue_t *queue, const place_t *place) {
     void *expected = place->value;
     if (!cc__swap_if_seq_cst(&place->segment->cells[place->index], &expected, TAKEN)) return false;
-    cc__store_relaxed(&queue->head.position, position_of(place) + 1);
+    cc__store_release(&queue->head.position, position_of(place) + 1);
     return true;
 }
 
@@ -242,7 +245,7 @@ int cc_queue_get(cc_queue_t *queue, cc_smr_thread_t *self, void **value) {
     cc__contention_take_turn(&queue->turn, self);
     cc_smr_enter(self);
     segment_t *segment = cc_smr_protect(self, &queue->head.segment);
-    uint64_t index = cc__load_relaxed(&queue->head.position) - segment->base;
+    uint64_t index = cc__load_acquire(&queue->head.position) - segment->base;
     if (CC_LIKELY(index < segment->capacity)) {
         place_t place = {segment, index, cc__load_acquire(&segment->cells[index])}; /* pairs with fill() */
         if (CC_LIKELY(is_value(place.value))) {
@@ -331,7 +334,7 @@ size_t cc_queue_memory_usage(cc_queue_t *queue, cc_smr_thread_t *self) {
             bytes += footprint(segment);
             void *next = cc_smr_protect(self, &segment->next);
             /* While the first is linked those behind it are, too: `next` may be followed. */
-            segment = cc__load_acquire(&queue->head.segment) == (void *)first ? next : NULL;
+            segment = cc__load_acquire(&queue->head.segment) == (void *)first ? next : NULL; /* pairs with move_on */
             if (ends_here(next)) break;
         }
         if (segment == NULL && cc__load_relaxed(&queue->head.segment) == (void *)first) break;
@@ -341,10 +344,10 @@ size_t cc_queue_memory_usage(cc_queue_t *queue, cc_smr_thread_t *self) {
 }
 
 int cc_queue_visit(cc_queue_t *queue, int (*visit)(void *value, void *context), void *context) {
-    segment_t *segment = cc__load_acquire(&queue->head.segment);
-    for (; !ends_here(segment); segment = cc__load_acquire(&segment->next)) {
+    segment_t *segment = cc__load_relaxed(&queue->head.segment); /* here and in destroy: nobody else is in the queue */
+    for (; !ends_here(segment); segment = cc__load_relaxed(&segment->next)) {
         for (size_t i = 0; i < segment->capacity; i++) {
-            void *value = cc__load_acquire(&segment->cells[i]);
+            void *value = cc__load_relaxed(&segment->cells[i]);
             if (ends_here(value)) return 0;
             int status = value != TAKEN ? visit(value, context) : 0;
             if (status != 0) return status;
@@ -381,9 +384,9 @@ cc_queue_t *cc_queue_create(cc_smr_t *domain, uint64_t capacity) {
 
 void cc_queue_destroy(cc_queue_t *queue) {
     if (queue == NULL) return;
-    segment_t *segment = cc__load_acquire(&queue->head.segment);
+    segment_t *segment = cc__load_relaxed(&queue->head.segment);
     while (!ends_here(segment)) {
-        segment_t *next = cc__load_acquire(&segment->next);
+        segment_t *next = cc__load_relaxed(&segment->next);
         cc_smr_free_node(segment, segment_size(segment->capacity));
         segment = next;
     }

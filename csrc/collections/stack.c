@@ -109,6 +109,7 @@ int cc_stack_put(cc_stack_t *stack, cc_smr_thread_t *self, void *value) {
         }
     }
     cc_smr_exit(self);
+    /* A get that has met it on offer only compares its address, and finds the offer taken back. */
     if (CC_UNLIKELY(result != 1)) cc_smr_free_node(node, sizeof *node);
     return result;
 }
@@ -164,7 +165,7 @@ size_t cc_stack_memory_usage(cc_stack_t *stack, cc_smr_thread_t *self) {
 
 int cc_stack_visit(cc_stack_t *stack, int (*visit)(void *value, void *context), void *context) {
     int status = 0;
-    for (node_t *node = node_of(cc__load_acquire(&stack->top)); node != NULL && status == 0; node = node->next)
+    for (node_t *node = node_of(cc__load_relaxed(&stack->top)); node != NULL && status == 0; node = node->next)
         status = visit(node->value, context);
     return status;
 }
@@ -185,7 +186,7 @@ cc_stack_t *cc_stack_create(cc_smr_t *domain, uint64_t capacity) {
 
 void cc_stack_destroy(cc_stack_t *stack) {
     if (stack == NULL) return;
-    node_t *node = node_of(cc__load_acquire(&stack->top));
+    node_t *node = node_of(cc__load_relaxed(&stack->top)); /* nobody else is in the stack */
     while (node != NULL) {
         node_t *next = node->next;
         cc_smr_free_node(node, sizeof *node);

@@ -13,7 +13,8 @@ extern "C" {
 /* ---- the ordered map -------------------------------------------------------------------------------------------- */
 
 /* An ordered map from keys to values. Reading takes no lock and writes nothing that is shared; a writer locks the few nodes that
- * it changes for some ten instructions, and calls no hook but `hold` meanwhile.
+ * it changes for some ten instructions, and calls no hook but `hold` meanwhile. In a forked child a map that another thread was changing
+ * may be locked for ever: fork while nobody changes it, or use it in the child no more.
  *
  * Keys. A key is a prefix, 64 bits whose order agrees with the order of the keys (a < b implies prefix(a) <= prefix(b)), and an
  * object. Where the prefixes of two keys differ they decide; where they are equal, and the wanted key is not `exact`, the hooks
@@ -92,7 +93,8 @@ CC_API cc_map_t *cc_map_create(const cc_map_type_t *type, void *context, cc_smr_
  * is freed and released only when that domain gets to it, with one of its own before this returns. */
 CC_API void cc_map_destroy(cc_map_t *map);
 
-/* Finds the value of a key: 1 and *value, held for the caller; 0 and *value NULL: there is no such key. value NULL: only tells. */
+/* Finds the value of a key: 1 and *value, held for the caller; 0 and *value NULL: there is no such key. value NULL: only tells.
+ * -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's error. */
 CC_API int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value);
 
 /* The same, with `other` instead of NULL, held for the caller like a value of the map. Keys that are there as often as not are no
@@ -135,10 +137,12 @@ typedef enum cc_map_place {
     CC_MAP_HIGHER = 5   /* the least key    >  */
 } cc_map_place_t;
 
-/* Finds the entry at a place, as of one moment: 1 and *entry, key and value held for the caller; 0: there is none. */
+/* Finds the entry at a place, as of one moment: 1 and *entry, key and value held for the caller; 0: there is none. -CC_ERROR_MEMORY (also
+ * where many removals have found no memory to tidy up with, so that there is too much to pass) or the hook's error. */
 CC_API int cc_map_find(cc_map_t *map, cc_map_place_t place, const cc_map_key_t *key, cc_map_entry_t *entry);
 
-/* Removes the entry at CC_MAP_FIRST or CC_MAP_LAST: 1 and *entry (not NULL), held for the caller; 0: the map is empty. */
+/* Removes the entry at CC_MAP_FIRST or CC_MAP_LAST: 1 and *entry (not NULL), held for the caller; 0: the map is empty. -CC_ERROR_MEMORY
+ * as cc_map_find, and with `deferred`; -CC_ERROR_ARGUMENT: another place. */
 CC_API int cc_map_pop(cc_map_t *map, cc_map_place_t place, cc_map_entry_t *entry);
 
 /* ---- scans ------------------------------------------------------------------------------------------------------ */
@@ -166,8 +170,9 @@ CC_API void cc_map_cursor_begin(cc_map_cursor_t *cursor, cc_map_t *map, const cc
 
 /* Writes the next entries, 1 to `capacity` (> 0), keys and values held for the caller; returns how many, 0 at the end (and again when
  * called again). Fewer than `capacity` only at the end, or when others have changed the map meanwhile. Weakly consistent: keys come in
- * order, each at most once; a key that is there all the time comes, one that comes or goes meanwhile may. Entries of one call that lie
- * in one node are as of one moment. After an error the scan may go on. */
+ * order, each at most once; a key that is there all the time comes, one that comes or goes meanwhile may. The keys of one call that lie
+ * in one node are as of one moment, each value as of some moment of the call. Errors: -CC_ERROR_MEMORY (no handle could be made for the
+ * thread) or the hook's; after one the scan may go on. */
 CC_API int cc_map_scan(cc_map_cursor_t *cursor, cc_map_entry_t *entries, size_t capacity);
 
 /* Ends it: releases what the cursor holds. Again: nothing. */
