@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import sys
+import threading
+import time
 import weakref
 
 import pytest
@@ -171,6 +174,30 @@ def cyclic_order():
     return m
 
 
+def cyclic_own_key():
+    class Ranked(SkipListMap):
+        def __init__(self):
+            super().__init__(key=self.rank)
+
+        def rank(self, key):
+            return -key
+
+    m = Ranked()
+    m[1] = m[2] = 3
+    return m
+
+
+def cyclic_own_cmp():
+    class Ranked(SkipListSet):
+        def __init__(self):
+            super().__init__([1, 2, 3], cmp=self.compare)
+
+        def compare(self, a, b):
+            return b - a
+
+    return Ranked()
+
+
 def cyclic_iterator():
     m = SkipListMap()
     m[1] = iter(m.items())
@@ -198,14 +225,20 @@ def cyclic_many():
 
 
 @pytest.mark.parametrize(
-    "make", [cyclic_value, cyclic_key, cyclic_set, cyclic_order, cyclic_iterator, cyclic_bounds, cyclic_many], ids=lambda make: make.__name__
+    "make", [cyclic_value, cyclic_key, cyclic_set, cyclic_order, cyclic_own_key, cyclic_own_cmp, cyclic_iterator, cyclic_bounds, cyclic_many], ids=lambda make: make.__name__
 )
 def test_cycles_are_collected(make):
-    gc.collect()
+    """Counted: weak references are cleared of what is found to be unreachable, whether it goes or not."""
+
+    def count():
+        for _ in range(2):
+            gc.collect()
+            settle(SkipListMap())
+        return sum(not {SkipListMap, SkipListSet}.isdisjoint(type(one).__mro__ or ()) for one in gc.get_objects())
+
+    before = count()
     reference = weakref.ref(make())
-    gc.collect()
-    settle(SkipListMap())
-    gc.collect()
+    assert count() == before
     assert reference() is None
 
 
@@ -240,6 +273,7 @@ def test_out_of_memory(options):
         lambda: m[things[3]], lambda: m.get(things[9]), lambda: m.__setitem__(things[3], things[3]), lambda: things[3] in m,
         lambda: m.floor_item(things[9]), lambda: m.replace_if(things[2], things[2], things[2]), lambda: m.setdefault(things[2]),
         lambda: m.compute(things[2], lambda old: old), lambda: next(iter(m.items(things[2], things[5]))), m.first_item,
+        lambda: m.__setitem__(*m.popitem()),
         m.snapshot, lambda: list(m), lambda: m.memory_usage(),
     ]  # fmt: skip
     failures = 0
@@ -254,7 +288,20 @@ def test_out_of_memory(options):
                 testcapi.remove_mem_hooks()
     assert failures > 5
     assert [thing.number for thing in m] == list(range(8)) and all(m[thing] is thing for thing in things[:8])
-    use = None
+    items, came = iter(m.items()), []
+    for number in itertools.chain((1, 2, 3) * 8, itertools.repeat(100)):
+        try:
+            testcapi.set_nomemory(number, number + 1)
+            entry = next(items, None)
+        except MemoryError:
+            continue
+        finally:
+            testcapi.remove_mem_hooks()
+        if entry is None:
+            break
+        came.append(entry[0].number)
+    assert came == list(range(8))
+    use = entry = items = None
     gc.collect()
     assert [sys.getrefcount(thing) for thing in things] == counts
 
@@ -279,6 +326,63 @@ def test_an_iterator_keeps_its_map():
     iterator = iter(SkipListMap.fromkeys(range(100)).items())
     gc.collect()
     assert [key for key, _ in iterator] == list(range(100))
+
+
+def shared_with_a_finalizer(finalizer):
+    """An iterator of 0 to 63 that has come to 31, which nobody but it holds any more: the next step drops it."""
+
+    class Key(Thing):
+        def __del__(self):
+            super().__del__()
+            if self.number is thirty_one:
+                finalizer(iterator)
+
+    thirty_one = 31.0
+    m = SkipListMap([(Key(i if i != 31 else thirty_one), i) for i in range(64)])
+    iterator = iter(m.values())
+    assert [next(iterator) for _ in range(32)] == list(range(32))
+    m.pop(Key(31))
+    for key in [Key(1000 + i) for i in range(300)]:  # so that its node has been freed
+        m[key] = 0
+        del m[key]
+    m.drain()
+    return iterator
+
+
+def test_a_finalizer_uses_the_iterator_that_dropped_the_last_reference():
+    seen = []
+
+    def take_all(iterator):
+        try:
+            seen.extend(iterator)
+        except ValueError as error:
+            assert str(error) == "iterator already executing"
+
+    iterator = shared_with_a_finalizer(take_all)
+    seen.append(next(iterator))
+    seen.extend(iterator)
+    assert sorted(seen) == list(range(32, 64))
+
+
+def test_another_thread_goes_on_while_a_finalizer_of_the_iterators_blocks():
+    seen = []
+
+    def go_on(iterator):
+        try:
+            seen.extend(iterator)
+        except ValueError as error:
+            assert str(error) == "iterator already executing"
+
+    def start_another(iterator):
+        thread = threading.Thread(target=go_on, args=(iterator,))
+        thread.start()
+        thread.join()
+        time.sleep(0)
+
+    iterator = shared_with_a_finalizer(start_another)
+    seen.append(next(iterator))
+    seen.extend(iterator)
+    assert sorted(seen) == list(range(32, 64))
 
 
 def test_a_collection_during_iteration():

@@ -11,7 +11,7 @@ import sys
 import threading
 
 import pytest
-from profiler_tools import Threads, run_python
+from profiler_tools import Threads, output_of, run_python
 
 from concurrent_collections import SkipListMap, SkipListSet
 
@@ -263,6 +263,45 @@ def test_threads_that_end_leave_nothing():
     m.drain()
     del m
     assert alive_when_settled() == before
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="needs _interpreters")
+def test_threads_that_end_leave_nothing_where_there_was_a_subinterpreter():
+    assert output_of(
+        """
+        import _interpreters, gc, threading
+        from concurrent_collections import SkipListMap
+
+        _interpreters.destroy(_interpreters.create("legacy"))
+        alive = 0
+
+        class Value:
+            def __init__(self):
+                global alive
+                alive += 1
+
+            def __del__(self):
+                global alive
+                alive -= 1
+
+        m = SkipListMap({1: 0})
+
+        def work():
+            for _ in range(40):
+                m[1] = Value()
+
+        for _ in range(5):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        m[1] = 0
+        for _ in range(3):
+            m.drain()
+        gc.collect()
+        m.get(1)
+        print(alive)
+        """
+    ).split() == ["0"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

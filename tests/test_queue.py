@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import inspect
@@ -262,6 +263,42 @@ def test_join_waits_for_all_tasks(kind):
     assert joined.is_set()
     with pytest.raises(ValueError, match=r"task_done\(\) called too many times"):
         q.task_done()
+
+
+def test_refused_puts_are_no_tasks(kind):
+    """Neither does join() wait for them, nor can task_done() count them for good."""
+    q = kind(1)
+    q.put(0)
+    q.task_done()
+
+    def refuse():
+        while not stopped:
+            with contextlib.suppress(Full):
+                q.put_nowait(1)
+
+    def join():
+        for _ in range(1_000_000 if FREE_THREADED_BUILD else 10_000):
+            q.join()
+
+    def say_done():
+        for _ in range(20_000):
+            with contextlib.suppress(ValueError):
+                q.task_done()
+
+    for meanwhile in (join, say_done):
+        stopped = False
+        refusing, joining = [started(refuse), started(refuse)], started(meanwhile)
+        joining.join(60)
+        stopped = True
+        for thread in refusing:
+            thread.join(60)
+        assert not joining.is_alive()
+        assert q.unfinished_tasks == 0
+    q.get()
+    q.put(1)
+    assert q.unfinished_tasks == 1
+    q.task_done()
+    q.join()
 
 
 # ---- shutting down --------------------------------------------------------------------------------------------------

@@ -37,6 +37,15 @@ enum { CC_PYTHON_EXCLUSIVE = false };
 enum { CC_PYTHON_EXCLUSIVE = true };
 #endif
 
+/* Whether the calling thread may use Python's objects. (PyGILState_Check says yes to every thread once there was a subinterpreter.) */
+static inline bool cc_python_is_attached(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked() != NULL;
+#else
+    return PyGILState_Check();
+#endif
+}
+
 /* The value of an int of one digit, as nearly all are; false for others. pre: an int. */
 static inline bool cc_python_small_int(PyObject *object, long long *value) {
     PyLongObject *integer = (PyLongObject *)object;

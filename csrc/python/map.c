@@ -131,8 +131,11 @@ int cc_python_map_traverse(PyObject *object, visitproc visit, void *arg) {
 int cc_python_map_tp_clear(PyObject *object) {
     cc_python_map_t *self = (cc_python_map_t *)object;
     cc_map_t *map = cc__load_relaxed(&self->map);
-    if (map != NULL) (void)cc_map_clear(map); /* out of memory: the cycle stays until the next collection */
+    if (map == NULL || cc_map_clear(map) < 0) return 0; /* out of memory: the cycle stays until the next collection */
     cc_python_drop_now();
+    /* What is in the map now a finalizer has put there. None cannot be called, but tells that there was an order. */
+    if (self->compare != NULL) Py_SETREF(self->compare, Py_NewRef(Py_None));
+    if (self->sort_key != NULL) Py_SETREF(self->sort_key, Py_NewRef(Py_None));
     return 0;
 }
 
@@ -223,8 +226,7 @@ PyObject *cc_python_map_drain(PyObject *object, PyObject *unused) {
     if (map == NULL) return NULL;
     int status = cc_map_drain(map, 0);
     cc_python_drop_now();
-    if (status == 0 || status == -CC_ERROR_LIMIT || status == CC_ERROR_LIMIT) return PyBool_FromLong(status == 0);
-    return cc_python_map_raise(status < 0 ? status : -status);
+    return status == 0 || status == -CC_ERROR_LIMIT ? PyBool_FromLong(status == 0) : cc_python_map_raise(status);
 }
 
 static PyObject *get_compare(PyObject *object, void *unused) {
@@ -362,6 +364,8 @@ static PyType_Slot map_slots[] = {
     {Py_mp_ass_subscript, set_item},
     {Py_sq_contains, cc_python_map_contains},
     {0, NULL}};
+
+PyTypeObject *cc_python_ordered_map;
 
 PyType_Spec cc_python_map_spec = {.name = "concurrent_collections._core.OrderedMap",
                                   .basicsize = sizeof(cc_python_map_t),

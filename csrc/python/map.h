@@ -50,6 +50,13 @@ static inline PyObject *cc_python_map_user_key(cc_python_map_t *self, void *obje
     return key;
 }
 
+/* Fills a new tuple of two. */
+static inline PyObject *cc_python_map_pair(PyObject *pair, PyObject *key /* stolen */, PyObject *value /* stolen */) {
+    PyTuple_SET_ITEM(pair, 0, key);
+    PyTuple_SET_ITEM(pair, 1, value);
+    return pair;
+}
+
 /* Orders two objects as the map would: *order below, at or above 0. */
 int cc_python_map_order(cc_python_map_t *self, PyObject *a, PyObject *b, int *order);
 
@@ -119,6 +126,7 @@ PyObject *cc_python_map_sizeof(PyObject *object, PyObject *unused);
 PyObject *cc_python_map_drain(PyObject *object, PyObject *unused);
 
 extern PyType_Spec cc_python_map_spec;
+extern PyTypeObject *cc_python_ordered_map; /* what it was made into; one for the process: subinterpreters are refused */
 
 /* ---- map_compound.c, map_ordered.c: methods, by name as in Python ---------------------------------------------------- */
 
@@ -143,8 +151,7 @@ PyObject *cc_python_map_popitem(PyObject *object, PyObject *const *args, Py_ssiz
 /* ---- map_iterator.c ------------------------------------------------------------------------------------------------- */
 
 extern PyType_Spec cc_python_map_iterator_spec;
-/* What the spec was made into. One for the process: subinterpreters are refused. */
-extern PyTypeObject *cc_python_map_iterator_type;
+extern PyTypeObject *cc_python_map_iterator_type; /* likewise */
 PyObject *cc_python_map_iter(PyObject *object);
 PyObject *cc_python_map_reversed(PyObject *object, PyObject *unused);
 PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssize_t count);

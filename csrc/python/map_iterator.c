@@ -42,47 +42,48 @@ static int refill(iterator_t *self) {
     self->busy = false;
     self->next = 0;
     self->count = count > 0 ? count : 0;
-    cc_python_drop_now();
     if (count < 0) (void)cc_python_map_raise(count);
     return count < 0 ? -1 : count > 0;
 }
 
-static PyObject *next_alone(iterator_t *self) {
-    if (self->map == NULL) return NULL;
+/* The next entry, with the user's key; both references are then the caller's: 1, 0 at the end, -1. Runs no finalizer between looking at
+ * the batch and taking from it: that could come here again, or let another thread come here. */
+static int take(iterator_t *self, cc_map_entry_t *entry) {
+    if (self->map == NULL) return 0;
     if (self->next == self->count) {
         int status = refill(self);
         if (status == 0) finish(self);
-        if (status <= 0) return NULL;
+        if (status <= 0) return status;
     }
-    cc_map_entry_t entry = self->batch[self->next++];
-    if (self->kind == VALUES) {
-        Py_DECREF((PyObject *)entry.key);
-        return entry.value;
-    }
-    PyObject *key = cc_python_map_user_key(self->map, entry.key);
-    if (self->kind == KEYS) return key;
-    PyObject *result = PyTuple_New(2);
-    if (result == NULL) {
-        Py_DECREF(key);
-        Py_DECREF((PyObject *)entry.value);
-        return NULL;
-    }
-    PyTuple_SET_ITEM(result, 0, key);
-    PyTuple_SET_ITEM(result, 1, entry.value);
-    return result;
+    *entry = self->batch[self->next++];
+    entry->key = cc_python_map_user_key(self->map, entry->key);
+    return 1;
 }
 
 /* Threads that share an iterator take turns. */
 static PyObject *iterator_next(PyObject *object) {
-    PyObject *result;
+    iterator_t *self = (iterator_t *)object;
+    PyObject *pair = NULL;
+    if (self->kind == ITEMS && (pair = PyTuple_New(2)) == NULL) return NULL; /* first: no entry is lost for want of it */
+    cc_map_entry_t entry;
+    int status;
 #ifdef Py_BEGIN_CRITICAL_SECTION
     Py_BEGIN_CRITICAL_SECTION(object);
-    result = next_alone((iterator_t *)object);
+    status = take(self, &entry);
     Py_END_CRITICAL_SECTION();
 #else
-    result = next_alone((iterator_t *)object);
+    status = take(self, &entry);
 #endif
-    return result;
+    cc_python_drop_now();
+    if (status <= 0) {
+        Py_XDECREF(pair);
+        return NULL;
+    }
+    if (self->kind == VALUES) {
+        Py_DECREF((PyObject *)entry.key);
+        return entry.value;
+    }
+    return self->kind == KEYS ? entry.key : cc_python_map_pair(pair, entry.key, entry.value);
 }
 
 static int iterator_traverse(PyObject *object, visitproc visit, void *arg) {
@@ -152,7 +153,7 @@ PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssiz
     static const char *const kinds[] = {"keys", "values", "items"};
     for (int i = KEYS; i <= ITEMS && PyUnicode_Check(args[0]); i++)
         if (PyUnicode_CompareWithASCIIString(args[0], kinds[i]) == 0) kind = i;
-    if (kind < 0 || (kind != KEYS && !PyMapping_Check(object))) { /* a set has no values */
+    if (kind < 0 || (kind != KEYS && !PyObject_TypeCheck(object, cc_python_ordered_map))) { /* a set has no values */
         PyErr_SetString(PyExc_ValueError, "kind must be 'keys', or of a map 'values' or 'items'");
         return NULL;
     }

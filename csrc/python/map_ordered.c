@@ -1,18 +1,6 @@
 /* python/map_ordered.c: the operations that need an order: first, last, and the neighbours of a key. */
 #include "map.h"
 
-static PyObject *pair(cc_python_map_t *self, cc_map_entry_t *entry /* its references are stolen */) {
-    PyObject *key = cc_python_map_user_key(self, entry->key), *result = PyTuple_New(2);
-    if (result == NULL) {
-        Py_DECREF(key);
-        Py_DECREF((PyObject *)entry->value);
-        return NULL;
-    }
-    PyTuple_SET_ITEM(result, 0, key);
-    PyTuple_SET_ITEM(result, 1, entry->value);
-    return result;
-}
-
 /* The entry at a place; the key is the first argument where the place needs one, the default comes last. */
 static PyObject *find(PyObject *object, const char *name, cc_map_place_t place, bool item, PyObject *const *args,
                       Py_ssize_t count) {
@@ -28,9 +16,12 @@ static PyObject *find(PyObject *object, const char *name, cc_map_place_t place, 
     cc_python_drop_now();
     if (found < 0) return cc_python_map_raise(found);
     if (found > 0) {
-        if (item) return pair(self, &entry);
+        PyObject *name = cc_python_map_user_key(self, entry.key), *pair = item ? PyTuple_New(2) : NULL;
+        if (pair != NULL) return cc_python_map_pair(pair, name, entry.value);
         Py_XDECREF((PyObject *)entry.value);
-        return cc_python_map_user_key(self, entry.key);
+        if (!item) return name;
+        Py_DECREF(name);
+        return NULL;
     }
     if (count > keys) return Py_NewRef(args[keys]);
     if (keys > 0) Py_RETURN_NONE;
@@ -51,11 +42,13 @@ PyObject *cc_python_map_popitem(PyObject *object, PyObject *const *args, Py_ssiz
     cc_python_map_t *self = (cc_python_map_t *)object;
     int last = cc_python_last_argument("popitem", args, count, names);
     cc_map_t *map = last >= 0 ? cc_python_map_of(self) : NULL;
+    PyObject *pair = map != NULL ? PyTuple_New(2) : NULL; /* first: nothing is removed for want of it */
     cc_map_entry_t entry;
-    if (map == NULL) return NULL;
+    if (pair == NULL) return NULL;
     int found = cc_map_pop(map, last > 0 ? CC_MAP_LAST : CC_MAP_FIRST, &entry);
     cc_python_drop_now();
-    if (found > 0) return pair(self, &entry);
+    if (found > 0) return cc_python_map_pair(pair, cc_python_map_user_key(self, entry.key), entry.value);
+    Py_DECREF(pair);
     if (found < 0) return cc_python_map_raise(found);
     PyErr_SetString(PyExc_KeyError, "popitem(): map is empty");
     return NULL;

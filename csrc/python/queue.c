@@ -1,8 +1,6 @@
 /* python/queue.c: the types LockFreeQueue and LockFreeStack. */
 #include "queue.h"
 
-#include <structmember.h>
-
 /* The calling thread's handle; NULL with MemoryError. */
 static cc_smr_thread_t *get_thread(queue_object_t *self) {
     cc_smr_thread_t *thread = cc_smr_self(self->domain);
@@ -136,15 +134,22 @@ static PyObject *queue_get_nowait(queue_object_t *self, PyObject *unused) {
 
 /* Counts so many items as done, at most those that are not: returns how many were. */
 static uint64_t finish(queue_object_t *self, cc_smr_thread_t *thread, uint64_t count) {
-    uint64_t done = cc__load_relaxed(&self->done), open;
+    uint64_t done = cc__load_relaxed(&self->done);
     do {
-        open = cc_python_queue_unfinished(self, thread) - (done - cc__load_relaxed(&self->done));
-        open = (int64_t)open < 0 ? 0 : open;
+        uint64_t open = cc_python_queue_open(self, thread, done);
         if (count > open) count = open;
         if (count == 0) return 0;
     } while (!cc__swap_if_seq_cst(&self->done, &done, done + count)); /* pairs with join's look after cc_event_begin */
     cc_event_signal_all(&self->finished);
     return count;
+}
+
+void cc_python_queue_uncount(queue_object_t *self) {
+    (void)cc__add_seq_cst(&self->put, UINT64_MAX); /* pairs with join's look after cc_event_begin, which may have seen it */
+    /* And task_done() may have been called once too often just then, and have been believed. */
+    uint64_t done = cc__load_relaxed(&self->done);
+    while (done > cc__load_relaxed(&self->put) && !cc__swap_if_seq_cst(&self->done, &done, done - 1)) continue;
+    cc_event_signal_all(&self->finished);
 }
 
 static PyObject *queue_task_done(queue_object_t *self, PyObject *unused) {

@@ -36,6 +36,9 @@ typedef struct queue_object {
 
 /* ---- the container, whichever it is ------------------------------------------------------------------------------- */
 
+/* Takes back that an item was put into the stack, which has refused it. */
+void cc_python_queue_uncount(queue_object_t *self);
+
 /* Nothing in a put or get lets go of a global lock. */
 static inline int cc_python_queue_put(queue_object_t *self, PyObject *item) {
     if (CC_PYTHON_EXCLUSIVE && !self->is_stack) return cc_queue_put_exclusive(self->container.queue, item);
@@ -44,7 +47,7 @@ static inline int cc_python_queue_put(queue_object_t *self, PyObject *item) {
     if (!self->is_stack) return cc_queue_put(self->container.queue, thread, item);
     (void)cc__add_relaxed(&self->put, 1); /* before the item can be seen: it is not done before it is put */
     int result = cc_stack_put(self->container.stack, thread, item);
-    if (result != 1) (void)cc__add_relaxed(&self->put, UINT64_MAX);
+    if (CC_UNLIKELY(result != 1)) cc_python_queue_uncount(self);
     return result;
 }
 
@@ -67,11 +70,16 @@ static inline uint64_t cc_python_queue_count(queue_object_t *self, cc_smr_thread
     return self->is_stack ? cc_stack_count(self->container.stack, thread) : cc_queue_count(self->container.queue, thread);
 }
 
-/* Items put and not done: exact. */
-static inline uint64_t cc_python_queue_unfinished(queue_object_t *self, cc_smr_thread_t *thread) {
-    uint64_t done = cc__load_seq_cst(&self->done); /* first: none when both are equal now */
+/* Items put but for `done`. A stack's may be one too many for each put that it is about to refuse. */
+static inline uint64_t cc_python_queue_open(queue_object_t *self, cc_smr_thread_t *thread, uint64_t done) {
     uint64_t put = self->is_stack ? cc__load_seq_cst(&self->put) : cc_queue_total(self->container.queue, thread);
-    return put - done;
+    return put > done ? put - done : 0;
+}
+
+/* Items put and not done. */
+static inline uint64_t cc_python_queue_unfinished(queue_object_t *self, cc_smr_thread_t *thread) {
+    uint64_t done = cc__load_seq_cst(&self->done); /* first: none when both are equal now; pairs with finish */
+    return cc_python_queue_open(self, thread, done);
 }
 
 /* ---- queue_wait.c: what may wait ---------------------------------------------------------------------------------- */

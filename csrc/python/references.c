@@ -27,7 +27,7 @@ static bool put_aside(PyObject *object) {
 }
 
 void cc_python_drop_later(PyObject *object) {
-    if (PyGILState_Check()) {
+    if (cc_python_is_attached()) {
         if (!put_aside(object)) Py_DECREF(object);
         return;
     }
