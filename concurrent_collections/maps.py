@@ -23,9 +23,11 @@ from collections.abc import (
     ValuesView as _ValuesView,
 )
 from reprlib import recursive_repr
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import _core
+from ._ordered import bounds, empty_copy, make, order_of, order_text, recipe, state_of
 
 if TYPE_CHECKING:
     from typing import Self  # 3.11
@@ -47,9 +49,13 @@ class _Range:
     def __init__(
         self, mapping: Any, start: Any, stop: Any, inclusive: tuple[bool, bool], reverse: bool
     ) -> None:
-        low, high = inclusive
         self._mapping = mapping
-        self._range = (start, stop, (bool(low), bool(high)), bool(reverse))
+        self._range = (start, stop, bounds(inclusive), bool(reverse))
+
+    @property
+    def mapping(self) -> MappingProxyType[Any, Any]:
+        """The map, to be read only."""
+        return MappingProxyType(self._mapping)
 
     def _iterate(self, backwards: bool) -> Iterator[Any]:
         start, stop, (low, high), reverse = self._range
@@ -65,6 +71,7 @@ class _Range:
         compare = self._mapping._compare
         return (start is None or compare(start, key) < low) and (stop is None or compare(key, stop) < high)
 
+    @recursive_repr("...")
     def __repr__(self) -> str:
         return f"{type(self._mapping).__name__}.{self._kind}({list(self._iterate(False))!r})"
 
@@ -124,11 +131,13 @@ class ValuesView(_Range, _ValuesView[V]):
         return any(found is value or found == value for found in self)
 
 
-def _restore(cls: type[Any], cmp: Any, key: Any) -> Any:
-    """An empty instance without its __init__: what copies and pickles begin with."""
-    self = cls.__new__(cls)
-    self._set_order(cmp, key)
-    return self
+def _pairs(elements: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    for number, element in enumerate(elements):
+        try:
+            key, value = element
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"element {number} of what update() was given must be a (key, value) pair, not {element!r}") from None
+        yield key, value
 
 
 class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
@@ -181,7 +190,7 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         elif hasattr(other, "keys"):
             pairs = ((key, other[key]) for key in other.keys())
         else:
-            pairs = other
+            pairs = _pairs(other)
         for key, value in pairs:
             self[key] = value
         for name, value in items.items():
@@ -229,8 +238,8 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         return list(self._iterate("items", None, None, True, True, False))
 
     def copy(self) -> Self:
-        """A map of the same type and order with the same keys and values. Weakly consistent."""
-        other: Self = _restore(type(self), self._cmp, self._key)
+        """A map of the same type, order and attributes with the same keys and values; __init__ is not called. Weakly consistent."""
+        other: Self = empty_copy(self)
         for key, value in self.snapshot():
             other[key] = value
         return other
@@ -243,16 +252,16 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
             self[key] = value
         return self
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        state = getattr(self, "__dict__", None) or None
-        return _restore, (type(self), self._cmp, self._key), state, None, iter(self.snapshot())
+    def __reduce__(self) -> tuple[Any, ...]:
+        return make, recipe(self), state_of(self), None, iter(self.snapshot())
 
     # ---- comparison and merging ----
 
     def __eq__(self, other: object) -> bool:
+        """Whether the other is a mapping with equal keys and values, in whatever order. Weakly consistent."""
         if self is other:
             return True
-        if isinstance(other, _OrderedMap) and (self._cmp, self._key) == (other._cmp, other._key):
+        if isinstance(other, _OrderedMap) and order_of(self) == order_of(other):
             return self.snapshot() == other.snapshot()
         if not isinstance(other, Mapping):
             return NotImplemented
@@ -263,7 +272,7 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         for key, value in items:
             try:
                 found = other.get(key, missing)
-            except TypeError:  # ordered otherwise, and so that this key has no place
+            except (TypeError, ValueError):  # ordered otherwise, and so that this key has no place
                 return False
             if found is not value and found != value:
                 return False
@@ -272,6 +281,7 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
     __hash__ = None  # type: ignore[assignment]
 
     def __or__(self, other: Mapping[Any, Any]) -> Self:
+        """A copy, updated with the other."""
         if not isinstance(other, Mapping):
             return NotImplemented
         result = self.copy()
@@ -279,24 +289,23 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         return result
 
     def __ror__(self, other: Mapping[Any, Any]) -> Self:
+        """What the other holds, in this one's order, updated with this one."""
         if not isinstance(other, Mapping):
             return NotImplemented
-        result: Self = _restore(type(self), self._cmp, self._key)
+        result: Self = empty_copy(self)
         result.update(other)
         result.update(self)
         return result
 
     def __ior__(self, other: Any) -> Self:
+        """As `update`."""
         self.update(other)
         return self
 
     @recursive_repr("{...}")
     def __repr__(self) -> str:
         items = ", ".join(f"{key!r}: {value!r}" for key, value in self.snapshot())
-        order = "".join(
-            f", {name}={function!r}" for name, function in (("cmp", self._cmp), ("key", self._key)) if function is not None
-        )
-        return f"{type(self).__name__}({{{items}}}{order})"
+        return f"{type(self).__name__}({{{items}}}{order_text(self)})"
 
 
 class SkipListMap(_OrderedMap[K, V]):

@@ -10,7 +10,7 @@
 import sys
 from queue import Empty, Full
 
-from ._core import LockFreeQueue, LockFreeStack
+from ._core import LockFreeQueue, LockFreeStack, queue_set_exceptions
 
 if sys.version_info >= (3, 13):
     from queue import ShutDown
@@ -19,5 +19,7 @@ else:
     class ShutDown(Exception):
         """Raised by put and get of a queue that was shut down."""
 
+
+queue_set_exceptions(Empty, Full, ShutDown)
 
 __all__ = ["Empty", "Full", "LockFreeQueue", "LockFreeStack", "ShutDown"]

@@ -15,6 +15,7 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
+from ._ordered import bounds, empty_copy, make, order_of, order_text, recipe, state_of
 
 if TYPE_CHECKING:
     from typing import Self  # 3.11
@@ -24,24 +25,19 @@ T = TypeVar("T")
 __all__ = ["SkipListSet"]
 
 
-def _restore(cls: type[Any], cmp: Any, key: Any, elements: Iterable[Any]) -> Any:
-    """An instance without its __init__: what copies, pickles and operators make."""
-    self = cls.__new__(cls)
-    self._set_order(cmp, key)
+def _restore(elements: Iterable[Any], *arguments: Any) -> Any:
+    """An instance without its __init__: what a pickle begins with."""
+    self = make(*arguments)
     self.update(elements)
     return self
-
-
-def _in(elements: Iterable[Any]) -> Any:
-    """Something to ask `in` of."""
-    return elements if isinstance(elements, AbstractSet) else list(elements)
 
 
 class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
     """An ordered set for many threads: set's interface and more, with the elements in order.
 
     SkipListSet(iterable, *, cmp=None, key=None). Elements are ordered as the keys of a SkipListMap. Operations on one element are
-    atomic; iterators, and all that reads or changes many elements, are weakly consistent.
+    atomic; iterators, and all that reads or changes many elements, are weakly consistent. Whatever a set is compared or combined
+    with, its own order tells which elements are the same (of two SkipListSets, that of the left one).
     """
 
     __slots__ = ()
@@ -68,24 +64,29 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
         reverse: bool = False,
     ) -> Iterator[T]:
         """An iterator of the elements from `start` to `stop` (None: no bound), `inclusive` telling which bound belongs to it."""
-        low, high = inclusive
-        return self._iterate("keys", start, stop, bool(low), bool(high), bool(reverse))
+        return self._iterate("keys", start, stop, *bounds(inclusive), bool(reverse))
 
     def snapshot(self) -> list[T]:
         """All elements in order, in a list of the caller's own. Weakly consistent, as an iterator that ran at once."""
         return list(self)
 
     def copy(self) -> Self:
-        """A set of the same type and order with the same elements. Weakly consistent."""
+        """A set of the same type, order and attributes with the same elements; __init__ is not called. Weakly consistent."""
         return self._like(self)
 
     def _like(self, elements: Iterable[Any]) -> Self:
-        result: Self = _restore(type(self), self._cmp, self._key, elements)
+        result: Self = empty_copy(self)
+        result.update(elements)
         return result
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        state = getattr(self, "__dict__", None) or None
-        return _restore, (type(self), self._cmp, self._key, list(self)), state
+    def _ordered(self, elements: Iterable[Any]) -> SkipListSet[Any]:
+        """The elements as a set of this one's order: itself, if it is one already."""
+        if isinstance(elements, SkipListSet) and order_of(self) == order_of(elements):
+            return elements
+        return SkipListSet(elements, cmp=self._cmp, key=self._key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (list(self), *recipe(self)), state_of(self)
 
     # ---- set algebra: the operators want sets, the methods take any iterables ----
 
@@ -103,24 +104,24 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
 
     def intersection(self, *others: Iterable[Any]) -> Self:
         """A new set of the elements that are in all others, too."""
-        asked = [_in(other) for other in others]
+        asked = [self._ordered(other) for other in others]
         return self._like(element for element in self if all(element in other for other in asked))
 
     def difference(self, *others: Iterable[Any]) -> Self:
         """A new set of the elements that are in none of the others."""
-        asked = [_in(other) for other in others]
+        asked = [self._ordered(other) for other in others]
         return self._like(element for element in self if not any(element in other for other in asked))
 
     def symmetric_difference(self, other: Iterable[T]) -> Self:
         """A new set of the elements that are in just one of the two."""
-        right = self._like(other)
+        right = self._ordered(other)
         result = self.difference(right)
         result.update(element for element in right if element not in self)
         return result
 
     def intersection_update(self, *others: Iterable[Any]) -> None:
         """Removes what is not in all others; each element atomically."""
-        asked = [_in(other) for other in others]
+        asked = [self._ordered(other) for other in others]
         for element in self:
             if not all(element in other for other in asked):
                 self.discard(element)
@@ -133,13 +134,13 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
 
     def symmetric_difference_update(self, other: Iterable[T]) -> None:
         """Removes what is in both, adds what is in the other alone; each element atomically."""
-        for element in self._like(other):
+        for element in self._ordered(self.copy() if other is self else other):
             if not self.discard_if_present(element):
                 self.add(element)
 
     def issubset(self, other: Iterable[Any]) -> bool:
         """Whether all elements are in the other."""
-        asked = _in(other)
+        asked = self._ordered(other)
         return all(element in asked for element in self)
 
     def issuperset(self, other: Iterable[Any]) -> bool:
@@ -149,6 +150,22 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
     def isdisjoint(self, other: Iterable[Any]) -> bool:
         """Whether no element of the other is in this one."""
         return not any(element in self for element in other)
+
+    def __le__(self, other: AbstractSet[Any]) -> bool:
+        """As `issubset`."""
+        return self.issubset(other) if isinstance(other, AbstractSet) else NotImplemented
+
+    def __ge__(self, other: AbstractSet[Any]) -> bool:
+        """As `issuperset`."""
+        return self.issuperset(other) if isinstance(other, AbstractSet) else NotImplemented
+
+    def __lt__(self, other: AbstractSet[Any]) -> bool:
+        """Whether this is a subset, and not a superset, of the other."""
+        return self.issubset(other) and not self.issuperset(other) if isinstance(other, AbstractSet) else NotImplemented
+
+    def __gt__(self, other: AbstractSet[Any]) -> bool:
+        """Whether this is a superset, and not a subset, of the other."""
+        return self.issuperset(other) and not self.issubset(other) if isinstance(other, AbstractSet) else NotImplemented
 
     def __or__(self, other: AbstractSet[Any]) -> Self:
         return self.union(other) if isinstance(other, AbstractSet) else NotImplemented
@@ -194,18 +211,19 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
         return self
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, SkipListSet) and (self._cmp, self._key) == (other._cmp, other._key):
+        """Whether the other is a set of the same elements: in the order of both, where each has one. Weakly consistent."""
+        if isinstance(other, SkipListSet) and order_of(self) == order_of(other):
             return self.snapshot() == other.snapshot()
         if not isinstance(other, AbstractSet):
             return NotImplemented
         elements = self.snapshot()
-        return len(elements) == len(other) and all(element in other for element in elements)
+        try:
+            return len(elements) == len(other) and all(element in other for element in elements) and self.issuperset(other)
+        except (TypeError, ValueError):  # the other is ordered otherwise, or hashed, and so that an element has no place
+            return False
 
     __hash__ = None  # type: ignore[assignment]
 
     @recursive_repr("...")
     def __repr__(self) -> str:
-        order = "".join(
-            f", {name}={function!r}" for name, function in (("cmp", self._cmp), ("key", self._key)) if function is not None
-        )
-        return f"{type(self).__name__}({self.snapshot()!r}{order})"
+        return f"{type(self).__name__}({self.snapshot()!r}{order_text(self)})"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import math
 import pickle
 import sys
+import types
 from collections import UserDict
 from collections.abc import ItemsView, KeysView, Mapping, MutableMapping, ValuesView
 
@@ -22,6 +25,36 @@ both = pytest.mark.parametrize("Map", [SkipListMap, TreeMap])
 
 class Backwards(SkipListMap):
     """A subclass at module level, for pickle."""
+
+
+class WithSlots(SkipListMap):
+    __slots__ = ("note",)
+
+
+class WithArguments(SkipListMap):
+    def __new__(cls, name):
+        self = super().__new__(cls)
+        self.name = name
+        return self
+
+    def __init__(self, name):
+        super().__init__()
+
+    def __getnewargs__(self):
+        return (self.name,)
+
+
+class WithState(SkipListMap):
+    def __getstate__(self):
+        return "state"
+
+    def __setstate__(self, state):
+        self.received = state
+
+
+class WithReduce(SkipListMap):
+    def __reduce__(self):
+        return dict, ((("reduced", 1),),)
 
 
 def negative(key: int) -> int:
@@ -76,8 +109,10 @@ def test_construction(Map):
         Map(1, 2)
     with pytest.raises(TypeError):
         Map(5)
-    with pytest.raises(ValueError):
-        Map([(1, 2, 3)])
+    with pytest.raises(ValueError, match=r"element 1 of what update\(\) was given must be a \(key, value\) pair, not \(1, 2, 3\)"):
+        Map([(1, 2), (1, 2, 3)])
+    with pytest.raises(TypeError, match="element 0 of .* pair, not 7"):
+        Map([7])
     with pytest.raises(TypeError, match="cmp must be callable or None, not int"):
         Map(cmp=5)
     with pytest.raises(TypeError, match="key must be callable or None, not int"):
@@ -166,8 +201,11 @@ def test_neighbours(Map):
 @both
 def test_ends_of_an_empty_map(Map):
     for name in ("first_key", "last_key", "first_item", "last_item"):
-        with pytest.raises(KeyError, match="empty"):
+        with pytest.raises(KeyError, match=rf"{name}\(\): the container is empty"):
             getattr(Map(), name)()
+        with pytest.raises(TypeError, match=f"{name} expected at most 1 argument, got 2"):
+            getattr(Map(), name)(1, 2)
+        assert list(inspect.signature(getattr(Map(), name)).parameters) == ["default"]
         assert getattr(Map(), name)(None) is None
     with pytest.raises(KeyError, match="empty"):
         Map().popitem()
@@ -223,10 +261,12 @@ def test_views_are_live_and_sets():
     assert keys & {2, 3} == {2} and keys | {3} == {1, 2, 3} and keys == {1, 2} and items - {(1, "a")} == {(2, "b")}
     assert repr(keys) == "SkipListMap.keys([1, 2])" and repr(m.items(2)) == "SkipListMap.items([(2, 'b')])"
     assert repr(m.values()) == "SkipListMap.values(['a', 'b'])"
-    with pytest.raises(TypeError):
-        m.keys(inclusive=True)
-    with pytest.raises((TypeError, ValueError)):
-        m.keys(inclusive=(True,))
+    assert keys.mapping == m and isinstance(items.mapping, types.MappingProxyType)
+    for inclusive in (True, (True,), None, "no"):
+        with pytest.raises(TypeError, match="inclusive must be a pair of bools, for start and for stop, not"):
+            m.keys(inclusive=inclusive)
+    m[3] = m.values()
+    assert repr(m) == "SkipListMap({1: 'a', 2: 'b', 3: SkipListMap.values(['a', 'b', ...])})"
 
 
 # ---- iteration ------------------------------------------------------------------------------------------------------
@@ -293,6 +333,8 @@ def test_compute(Map):
     assert m.compute("b", repr) == "None" and m["b"] == "None"
     with pytest.raises(ZeroDivisionError):
         m.compute("a", lambda n: n / 0)
+    with pytest.raises(TypeError, match="function must be callable, not int"):
+        m.compute("a", 5)
     assert m["a"] == 3
 
 
@@ -388,9 +430,23 @@ def test_copies_keep_order_and_state():
     m.note = "kept"
     for other in (copy.copy(m), copy.deepcopy(m), pickle.loads(pickle.dumps(m))):
         assert type(other) is Backwards and list(other) == [2, 1] and other.note == "kept"
-    assert list(m.copy()) == [2, 1]
+    assert list(m.copy()) == [2, 1] and m.copy().note == (m | {3: 4}).note == ({3: 4} | m).note == "kept"
+    t = WithSlots({1: 2})
+    t.note = [2]
+    for other in (t.copy(), t | {3: 4}, copy.copy(t), copy.deepcopy(t), *(pickle.loads(pickle.dumps(t, p)) for p in range(6))):
+        assert type(other) is WithSlots and other.note == [2] and other[1] == 2
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(SkipListMap(key=lambda key: key))
+
+
+def test_copies_of_subclasses_with_protocols_of_their_own():
+    named = WithArguments("tasks")
+    named[1] = 2
+    for other in (named.copy(), copy.copy(named), copy.deepcopy(named), pickle.loads(pickle.dumps(named))):
+        assert type(other) is WithArguments and other.name == "tasks" and other == {1: 2}
+    for other in (WithState({1: 2}).copy(), copy.copy(WithState({1: 2})), pickle.loads(pickle.dumps(WithState({1: 2})))):
+        assert other == {1: 2} and other.received == "state"
+    assert pickle.loads(pickle.dumps(WithReduce({1: 2}))) == {"reduced": 1}
 
 
 def test_recursive_copies():
@@ -423,6 +479,7 @@ def test_equality(Map):
     assert SkipListMap(a=1) == TreeMap(a=1)
     assert Map({1: 1}) != Map(a=1, key=str.lower) and Map(a=1, key=str.lower) != Map({1: 1})
     assert Map({(): [1]}) == {(): [1]}
+    assert Map({-1: 1}) != Map({1: 1}, key=math.sqrt) and Map({1: 1}, key=math.sqrt) != Map({-1: 1})
 
 
 def test_repr():

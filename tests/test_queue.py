@@ -118,12 +118,12 @@ def test_exceptions_are_the_standard_librarys(kind):
         (lambda q: q.get(True, None, 3), r"get\(\) takes at most 2 arguments \(3 given\)"),
         (lambda q: q.put(1, item=2), r"put\(\) got multiple values for argument 'item'"),
         (lambda q: q.get(item=2), r"get\(\) got an unexpected keyword argument 'item'"),
-        (lambda q: q.put(1, timeout="soon"), "must be real number, not str"),
-        (lambda q: q.get(timeout=[]), "must be real number, not list"),
+        (lambda q: q.put(1, timeout="soon"), "timeout must be a number of seconds or None, not str"),
+        (lambda q: q.get(timeout=[]), "timeout must be a number of seconds or None, not list"),
         (lambda q: q.put_nowait(), r"put_nowait\(\) missing 1 required positional argument: 'item'"),
         (lambda q: q.put_nowait(1, False), r"put_nowait\(\) takes at most 1 arguments \(2 given\)"),
         (lambda q: q.put_nowait(1, timeout=1), r"put_nowait\(\) got an unexpected keyword argument 'timeout'"),
-        (lambda q: type(q)("many"), "cannot be interpreted as an integer"),
+        (lambda q: type(q)("many"), "maxsize must be an int, not str"),
         (lambda q: type(q)(1, 2), "at most 1 argument"),
     ],
 )
@@ -132,6 +132,12 @@ def test_wrong_arguments(kind, call, message):
     with pytest.raises(TypeError, match=message):
         call(q)
     assert q.qsize() == 0
+
+
+def test_a_maxsize_that_is_too_large(kind):
+    with pytest.raises(OverflowError, match=r"maxsize must be below 2\*\*63, not 1000"):
+        kind(10**30)
+    assert kind(sys.maxsize).maxsize == sys.maxsize
 
 
 @pytest.mark.parametrize("timeout", [-1, -0.001, float("nan"), float("-inf")])
@@ -520,15 +526,29 @@ def test_generic_weakrefs_subclasses(kind):
     assert kind.__name__ in concurrent_collections.__all__
 
     class Sub(kind):
-        def __init__(self, maxsize, name):
+        def __init__(self, name, maxsize):
+            super().__init__(maxsize)
             self.name = name
 
-        def __new__(cls, maxsize, name):
-            return super().__new__(cls, maxsize)
-
-    sub = Sub(3, "tasks")
+    sub = Sub("tasks", 3)
     assert (sub.name, sub.maxsize) == ("tasks", 3)
     assert weakref.ref(sub)() is sub
+    for item in range(3):
+        sub.put_nowait(item)
+    with pytest.raises(Full):
+        sub.put_nowait(3)
+    sub.__init__("same", 3)
+    with pytest.raises(TypeError, match="maxsize of a queue cannot be changed"):
+        sub.__init__("more", 4)
+    assert (sub.name, sub.maxsize, sub.qsize()) == ("same", 3, 3)
+
+    class Lazy(kind):
+        def __init__(self):
+            pass
+
+    lazy = Lazy()
+    lazy.put(1)
+    assert (lazy.maxsize, lazy.get()) == (0, 1)
     assert bool(kind())
 
 
@@ -719,6 +739,32 @@ def test_threads_come_and_go(kind):
         with Threads({str(i): visit for i in range(4)}):
             pass
     assert q.qsize() == 0
+
+
+def test_exceptions_at_the_interpreters_end(kind):
+    """Where nothing can be imported any more."""
+    assert output_of(
+        f"""
+        import builtins, queue
+        from concurrent_collections import {kind.__name__}
+
+        class Last:
+            def __init__(self):
+                self.queue = {kind.__name__}(1)
+
+            def __del__(self, Empty=queue.Empty, Full=queue.Full):
+                try:
+                    self.queue.get_nowait()
+                except Empty:
+                    self.queue.put(1)
+                try:
+                    self.queue.put_nowait(2)
+                except Full:
+                    print("done")
+
+        builtins.last = Last()
+        """
+    ) == "done\n"
 
 
 def test_importing_is_lazy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import MutableSet
 
@@ -18,6 +19,10 @@ def negative(number: int) -> int:
 
 class Named(SkipListSet):
     """A subclass at module level, for pickle."""
+
+
+class WithSlots(SkipListSet):
+    __slots__ = ("note",)
 
 
 def test_construction_and_types():
@@ -102,6 +107,27 @@ def test_algebra_is_sets(a, b):
     assert not x and not y
 
 
+def test_its_own_order_tells_which_elements_are_the_same():
+    def letters():
+        return SkipListSet(["A", "B"], key=str.lower)
+
+    s = letters()
+    assert list(s - {"a"}) == list(s.difference(["a"])) == ["B"] and list(s & {"a"}) == list(s.intersection(iter("a"))) == ["A"]
+    assert list(s | {"a", "c"}) == ["A", "B", "c"] and list(s ^ {"a", "c"}) == ["B", "c"]
+    assert s <= {"a", "b"} <= s and not s < {"a", "b"} and s < {"a", "b", "c"} and s > {"a"} and s.isdisjoint("xy")
+    for name, expected in zip(UPDATES, (["A", "B", "c"], ["A"], ["B"], ["B", "c"])):
+        changed = letters()
+        getattr(changed, name)(["a", "c"])
+        assert list(changed) == expected
+    assert s != {"a", "b"} and s == {"A", "B"} and s != SkipListSet("ab") and SkipListSet("ab") != s
+    unhashable = SkipListSet([[1], [2]])
+    assert list(unhashable - set()) == [[1], [2]] and unhashable != {1, 2} and list(unhashable & SkipListSet([[2]])) == [[2]]
+    for combine in (SkipListSet.difference, SkipListSet.difference_update, SkipListSet.intersection, SkipListSet.issubset):
+        with pytest.raises(TypeError, match="'<' not supported"):
+            combine(SkipListSet([1]), ["a"])
+    assert SkipListSet([-1]) != SkipListSet([1], key=math.sqrt) and SkipListSet([1]) != SkipListSet(["a"], key=str.lower)
+
+
 def test_operators_want_sets():
     for operator in ("__or__", "__and__", "__sub__", "__xor__", "__ior__", "__iand__", "__isub__", "__ixor__", "__rsub__"):
         assert getattr(SkipListSet([1]), operator)([1]) is NotImplemented
@@ -114,8 +140,13 @@ def test_copies_keep_order_and_state():
     for other in (copy.copy(s), copy.deepcopy(s), pickle.loads(pickle.dumps(s))):
         assert type(other) is Named and list(other) == [3, 2, 1] and other.note == "kept" and other == s
     assert list(s.copy()) == list(s | {2}) == [3, 2, 1] and type(s & {1}) is Named
+    assert s.copy().note == (s & {1}).note == "kept"
     assert s == {1, 2, 3} and {1, 2, 3} == s and s != {1, 2}
     assert s.snapshot() == [3, 2, 1]
+    t = WithSlots([1])
+    t.note = [2]
+    for other in (t.copy(), t | {3}, copy.copy(t), copy.deepcopy(t), *(pickle.loads(pickle.dumps(t, p)) for p in range(6))):
+        assert type(other) is WithSlots and other.note == [2] and 1 in other
 
 
 def test_an_iterator_survives_what_it_stands_on():

@@ -18,7 +18,7 @@ static cc__cycles_calibration_t result;
 typedef struct moment {
     uint64_t cycles, ns;
 } moment_t;
-static moment_t first;
+static moment_t beginning;
 
 /* The counter's rate does not change with the processor's frequency or sleep states (Intel SDM 17.17.1, "invariant TSC"). */
 static bool has_constant_counter(void) {
@@ -97,12 +97,12 @@ cc__cycles_calibration_t cc__cycles_calibrate(void) {
     if (!calibrated) {
         cc__cycles_counter = result.counter = has_constant_counter();
         measure_pair();
-        first = read_both();
-        while (cc__os_monotonic_ns() - first.ns < 2000000) continue;
+        beginning = read_both();
+        while (cc__os_monotonic_ns() - beginning.ns < 2000000) continue;
         calibrated = true;
     }
     moment_t now = read_both();
-    uint64_t ns = now.ns - first.ns, cycles = now.cycles - first.cycles;
+    uint64_t ns = now.ns - beginning.ns, cycles = now.cycles - beginning.cycles;
     cc__cycles_calibration_t answer = result;
     answer.ns_per_cycle = result.counter ? (double)ns / (double)(cycles > 0 ? cycles : 1) : 1.0;
     answer.floor_ns *= answer.ns_per_cycle;

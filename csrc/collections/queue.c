@@ -344,7 +344,7 @@ size_t cc_queue_memory_usage(cc_queue_t *queue, cc_smr_thread_t *self) {
 }
 
 int cc_queue_visit(cc_queue_t *queue, int (*visit)(void *value, void *context), void *context) {
-    segment_t *segment = cc__load_relaxed(&queue->head.segment); /* here and in destroy: nobody else is in the queue */
+    segment_t *segment = cc__load_relaxed(&queue->head.segment); /* nobody else is in the queue; so in destroy */
     for (; !ends_here(segment); segment = cc__load_relaxed(&segment->next)) {
         for (size_t i = 0; i < segment->capacity; i++) {
             void *value = cc__load_relaxed(&segment->cells[i]);
@@ -369,8 +369,7 @@ cc_queue_t *cc_queue_create(cc_smr_t *domain, uint64_t capacity) {
     memset((void *)queue, 0, sizeof *queue);
     queue->common_domain = domain == NULL;
     queue->domain = domain != NULL ? domain : cc__collections_domain_get();
-    queue->capacity = capacity == 0 || capacity > MOST_CAPACITY ? MOST_CAPACITY : capacity;
-    cc__store_relaxed(&queue->tail.room, queue->capacity);
+    cc_queue_set_capacity(queue, capacity);
     cc_smr_thread_t *self = queue->domain != NULL ? cc_smr_self(queue->domain) : NULL;
     segment_t *segment = self != NULL ? make_segment(self, FIRST_CELLS) : NULL;
     if (segment == NULL) {
@@ -380,6 +379,11 @@ cc_queue_t *cc_queue_create(cc_smr_t *domain, uint64_t capacity) {
     cc__store_relaxed(&queue->head.segment, segment);
     cc__store_release(&queue->tail.segment, segment); /* the caller publishes the queue */
     return queue;
+}
+
+void cc_queue_set_capacity(cc_queue_t *queue, uint64_t capacity) {
+    queue->capacity = capacity == 0 || capacity > MOST_CAPACITY ? MOST_CAPACITY : capacity;
+    cc__store_relaxed(&queue->tail.room, queue->capacity); /* nobody else is in the queue */
 }
 
 void cc_queue_destroy(cc_queue_t *queue) {

@@ -178,10 +178,14 @@ cc_stack_t *cc_stack_create(cc_smr_t *domain, uint64_t capacity) {
     memset((void *)stack, 0, sizeof *stack);
     stack->common_domain = domain == NULL;
     stack->domain = domain != NULL ? domain : cc__collections_domain_get();
-    stack->capacity = capacity == 0 ? UINT64_MAX : capacity;
+    cc_stack_set_capacity(stack, capacity);
     if (stack->domain != NULL) return stack;
     cc_free(stack, sizeof *stack);
     return NULL;
+}
+
+void cc_stack_set_capacity(cc_stack_t *stack, uint64_t capacity) {
+    stack->capacity = capacity == 0 ? UINT64_MAX : capacity;
 }
 
 void cc_stack_destroy(cc_stack_t *stack) {

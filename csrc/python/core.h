@@ -14,6 +14,8 @@ extern PyType_Spec cc_python_profile_spec;
 
 /* smr.c: defaults and statistics of safe memory reclamation. */
 extern PyMethodDef cc_python_smr_methods[];
+/* queue.c */
+extern PyMethodDef cc_python_queue_methods[];
 /* methods.c: functions on pluggable allocators. */
 extern PyMethodDef cc_python_mem_methods[];
 

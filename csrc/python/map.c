@@ -320,7 +320,7 @@ static PyObject *pop(PyObject *object, PyObject *const *args, Py_ssize_t count) 
 static PyMethodDef map_methods[] = {
     FAST("get", get, 0, "get($self, key, default=None, /)\n--\n\nThe value of the key, or the default. Atomic."),
     FAST("pop", pop, 0,
-         "pop($self, key, default=<unrepresentable>, /)\n--\n\n"
+         "pop($self, key, default=..., /)\n--\n\n"
          "Remove the key and return its value; without it the default, or a KeyError. Atomic."),
     FAST("popitem", cc_python_map_popitem, METH_KEYWORDS,
          "popitem($self, /, *, last=True)\n--\n\nRemove and return the last (or first) (key, value) pair. Atomic."),
@@ -340,8 +340,8 @@ static PyMethodDef map_methods[] = {
          "compute($self, key, function, default=None, /)\n--\n\n"
          "Store function(value), or function(default) when the key is absent, and return it. Atomic: the function runs again "
          "when another thread has changed the value meanwhile."),
-    PLACE_METHODS(first, "default=<unrepresentable>, ", "least key." OR_KEY_ERROR),
-    PLACE_METHODS(last, "default=<unrepresentable>, ", "greatest key." OR_KEY_ERROR),
+    PLACE_METHODS(first, "default=..., ", "least key." OR_KEY_ERROR),
+    PLACE_METHODS(last, "default=..., ", "greatest key." OR_KEY_ERROR),
     PLACE_METHODS(lower, "key, default=None, ", "greatest key < the given one." OR_DEFAULT),
     PLACE_METHODS(floor, "key, default=None, ", "greatest key <= the given one." OR_DEFAULT),
     PLACE_METHODS(ceiling, "key, default=None, ", "least key >= the given one." OR_DEFAULT),

@@ -116,6 +116,8 @@ PyObject *cc_python_map_compute(PyObject *object, PyObject *const *args, Py_ssiz
     cc_python_map_t *self = (cc_python_map_t *)object;
     cc_map_key_t key;
     if (!cc_python_check_count("compute", count, 2, 3)) return NULL;
+    if (!PyCallable_Check(args[1]))
+        return PyErr_Format(PyExc_TypeError, "function must be callable, not %.200s", Py_TYPE(args[1])->tp_name);
     cc_map_t *map = cc_python_map_of(self);
     if (map == NULL || cc_python_map_key(self, args[0], &key) != 0) return NULL;
     PyObject *result = NULL;

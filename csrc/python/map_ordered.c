@@ -1,12 +1,28 @@
 /* python/map_ordered.c: the operations that need an order: first, last, and the neighbours of a key. */
 #include "map.h"
 
+#include <stdio.h>
+
+/* What the method is called: a set's by the place alone. */
+typedef struct {
+    char text[24];
+} name_t;
+static name_t name_of(PyObject *object, const char *place, bool item) {
+    name_t name;
+    const char *of_maps = item ? "_item" : "_key";
+    (void)snprintf(name.text, sizeof name.text, "%s%s", place, PyObject_TypeCheck(object, cc_python_ordered_map) ? of_maps : "");
+    return name;
+}
+
 /* The entry at a place; the key is the first argument where the place needs one, the default comes last. */
-static PyObject *find(PyObject *object, const char *name, cc_map_place_t place, bool item, PyObject *const *args,
+static PyObject *find(PyObject *object, const char *called, cc_map_place_t place, bool item, PyObject *const *args,
                       Py_ssize_t count) {
     cc_python_map_t *self = (cc_python_map_t *)object;
     Py_ssize_t keys = place >= CC_MAP_LOWER ? 1 : 0;
-    if (!cc_python_check_count(name, count, keys, keys + 1)) return NULL;
+    if (CC_UNLIKELY(count < keys || count > keys + 1)) {
+        (void)cc_python_check_count(name_of(object, called, item).text, count, keys, keys + 1);
+        return NULL;
+    }
     cc_map_t *map = cc_python_map_of(self);
     cc_map_key_t key;
     cc_map_entry_t entry;
@@ -25,8 +41,7 @@ static PyObject *find(PyObject *object, const char *name, cc_map_place_t place, 
     }
     if (count > keys) return Py_NewRef(args[keys]);
     if (keys > 0) Py_RETURN_NONE;
-    PyErr_Format(PyExc_KeyError, "%s(): the container is empty", name);
-    return NULL;
+    return PyErr_Format(PyExc_KeyError, "%s(): the container is empty", name_of(object, called, item).text);
 }
 
 #define DEFINE(name, place) \
@@ -34,7 +49,7 @@ static PyObject *find(PyObject *object, const char *name, cc_map_place_t place, 
         return find(object, #name, place, false, args, count); \
     } \
     PyObject *cc_python_map_##name##_item(PyObject *object, PyObject *const *args, Py_ssize_t count) { \
-        return find(object, #name "_item", place, true, args, count); \
+        return find(object, #name, place, true, args, count); \
     }
 CC_PYTHON_MAP_PLACES(DEFINE)
 

@@ -155,7 +155,8 @@ static int module_exec(PyObject *module) {
     if (PyModule_AddStringConstant(module, "version", cc_version()) != 0 ||
         PyModule_AddIntConstant(module, "max_depth", CC_PROFILE_MAX_DEPTH) != 0)
         return -1;
-    static PyMethodDef *const functions[] = {cc_python_profile_methods, cc_python_mem_methods, cc_python_smr_methods};
+    static PyMethodDef *const functions[] = {cc_python_profile_methods, cc_python_mem_methods, cc_python_smr_methods,
+                                             cc_python_queue_methods};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (PyModule_AddFunctions(module, functions[i]) != 0) return -1;
     return 0;

@@ -10,20 +10,28 @@ static cc_smr_thread_t *get_thread(queue_object_t *self) {
 
 /* ---- exceptions --------------------------------------------------------------------------------------------------- */
 
-/* Raises Empty, Full or ShutDown of the package's queue module; returns NULL. */
-static PyObject *raise_by_name(const char *name) {
-    PyObject *module = PyImport_ImportModule("concurrent_collections.queue");
-    PyObject *type = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
-    if (type != NULL) PyErr_SetNone(type);
-    Py_XDECREF(type);
-    Py_XDECREF(module);
-    return NULL;
+/* Exceptions of the package's module `queue`, which hands them over before anybody can have a queue, and for good: they are wanted at the
+ * interpreter's end, too. */
+static PyObject *exception_empty, *exception_full, *exception_shut_down;
+
+static PyObject *set_exceptions(PyObject *module, PyObject *args) {
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOO:queue_set_exceptions", &exception_empty, &exception_full, &exception_shut_down)) return NULL;
+    Py_INCREF(exception_empty);
+    Py_INCREF(exception_full);
+    Py_INCREF(exception_shut_down);
+    Py_RETURN_NONE;
 }
+
+PyMethodDef cc_python_queue_methods[] = {
+    {"queue_set_exceptions", set_exceptions, METH_VARARGS,
+     "queue_set_exceptions($module, empty, full, shut_down, /)\n--\n\nWhat queues and stacks raise."},
+    {NULL, NULL, 0, NULL}};
 
 static PyObject *raise_result(int result, bool put) {
     switch (result) {
-    case 0: return raise_by_name(put ? "Full" : "Empty");
-    case -CC_ERROR_STATE: return raise_by_name("ShutDown");
+    case 0: PyErr_SetNone(put ? exception_full : exception_empty); return NULL;
+    case -CC_ERROR_STATE: PyErr_SetNone(exception_shut_down); return NULL;
     case CC_PYTHON_INTERRUPTED: return NULL;
     default: return cc_python_raise(-result);
     }
@@ -35,7 +43,11 @@ static PyObject *raise_result(int result, bool put) {
 static uint64_t parse_timeout(PyObject *timeout) {
     if (timeout == Py_None) return UINT64_MAX;
     double seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred()) return 0;
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "timeout must be a number of seconds or None, not %.200s", Py_TYPE(timeout)->tp_name);
+        return 0;
+    }
     if (!(seconds >= 0)) {
         PyErr_SetString(PyExc_ValueError, "'timeout' must be a non-negative number");
         return 0;
@@ -252,32 +264,57 @@ static PyObject *queue_reduce(queue_object_t *self, PyObject *unused) {
 
 /* ---- coming and going --------------------------------------------------------------------------------------------- */
 
-static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *keywords, bool is_stack) {
-    static char *names[] = {"maxsize", NULL};
-    Py_ssize_t maxsize = 0;
-    const char *format = is_stack ? "|n:LockFreeStack" : "|n:LockFreeQueue";
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, format, names, &maxsize)) return NULL;
+static PyObject *make(PyTypeObject *type, bool is_stack) {
     queue_object_t *self = (queue_object_t *)type->tp_alloc(type, 0);
     if (self == NULL) return NULL;
     self->is_stack = is_stack;
-    self->maxsize = maxsize;
-    self->is_bounded = maxsize > 0;
-    uint64_t capacity = maxsize > 0 ? (uint64_t)maxsize : 0;
-    if (is_stack && (self->container.stack = cc_stack_create(NULL, capacity)) != NULL)
+    if (is_stack && (self->container.stack = cc_stack_create(NULL, 0)) != NULL)
         self->domain = cc_stack_domain(self->container.stack);
-    if (!is_stack && (self->container.queue = cc_queue_create(NULL, capacity)) != NULL)
+    if (!is_stack && (self->container.queue = cc_queue_create(NULL, 0)) != NULL)
         self->domain = cc_queue_domain(self->container.queue);
     if (self->domain != NULL) return (PyObject *)self;
     Py_DECREF(self);
     return PyErr_NoMemory();
 }
 
+/* Whatever the arguments are: those that matter come to __init__, from a subclass others may. */
 static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
-    return make(type, args, keywords, false);
+    (void)args, (void)keywords;
+    return make(type, false);
 }
 
 static PyObject *stack_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
-    return make(type, args, keywords, true);
+    (void)args, (void)keywords;
+    return make(type, true);
+}
+
+static int queue_init(queue_object_t *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"maxsize", NULL};
+    PyObject *given = NULL;
+    Py_ssize_t maxsize = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, self->is_stack ? "|O:LockFreeStack" : "|O:LockFreeQueue", names, &given)) return -1;
+    if (given != NULL && !PyIndex_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "maxsize must be an int, not %.200s", Py_TYPE(given)->tp_name);
+        return -1;
+    }
+    if (given != NULL && (maxsize = PyNumber_AsSsize_t(given, PyExc_OverflowError)) == -1 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError)) PyErr_Format(PyExc_OverflowError, "maxsize must be below 2**63, not %R", given);
+        return -1;
+    }
+    if (self->is_initialized) {
+        if (maxsize == self->maxsize) return 0;
+        PyErr_SetString(PyExc_TypeError, "maxsize of a queue cannot be changed");
+        return -1;
+    }
+    self->maxsize = maxsize;
+    self->is_bounded = maxsize > 0;
+    self->is_initialized = true;
+    if (!self->is_bounded) return 0;
+    if (self->is_stack)
+        cc_stack_set_capacity(self->container.stack, (uint64_t)maxsize);
+    else
+        cc_queue_set_capacity(self->container.queue, (uint64_t)maxsize);
+    return 0;
 }
 
 /* The items, when no other thread works with the container: under the global lock, in a stopped world, or at the object's end. */
@@ -376,7 +413,7 @@ static PyGetSetDef getters[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 
 #define SLOTS(new, doc) \
-    {Py_tp_new, (void *)(new)}, {Py_tp_doc, (void *)(doc)}, {Py_tp_methods, methods}, {Py_tp_members, members}, \
+    {Py_tp_new, (void *)(new)}, {Py_tp_init, (void *)queue_init}, {Py_tp_doc, (void *)(doc)}, {Py_tp_methods, methods}, {Py_tp_members, members}, \
     {Py_tp_getset, getters}, {Py_tp_traverse, (void *)queue_traverse}, {Py_tp_clear, (void *)queue_clear}, \
     {Py_tp_dealloc, (void *)queue_dealloc}, {0, NULL}
 static PyType_Slot queue_slots[] = {SLOTS(queue_new,

@@ -218,6 +218,9 @@ CC_API cc_queue_t *cc_queue_create(cc_smr_t *domain, uint64_t capacity) CC_ATTRI
  * the common domain: the calling thread is not inside a section. */
 CC_API void cc_queue_destroy(cc_queue_t *queue);
 
+/* Sets how many values it holds at most (0: as many as there is memory for). pre: nothing was put yet, and no other thread uses it. */
+CC_API void cc_queue_set_capacity(cc_queue_t *queue, uint64_t capacity);
+
 /* The domain that its calls want a handle of. */
 CC_API cc_smr_t *cc_queue_domain(const cc_queue_t *queue);
 
@@ -256,6 +259,7 @@ typedef struct cc_stack cc_stack_t;
 
 CC_API cc_stack_t *cc_stack_create(cc_smr_t *domain, uint64_t capacity) CC_ATTRIBUTE((warn_unused_result));
 CC_API void cc_stack_destroy(cc_stack_t *stack);
+CC_API void cc_stack_set_capacity(cc_stack_t *stack, uint64_t capacity);
 CC_API cc_smr_t *cc_stack_domain(const cc_stack_t *stack);
 
 /* Puts a value on top. Each call allocates a node. Any pointer is a value. */
