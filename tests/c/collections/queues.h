@@ -39,6 +39,13 @@ static inline box_t box_create(bool stack, cc_smr_t *domain, uint64_t capacity) 
     return box;
 }
 
+static inline void box_set_capacity(box_t *box, uint64_t capacity) {
+    if (box->queue != NULL)
+        cc_queue_set_capacity(box->queue, capacity);
+    else
+        cc_stack_set_capacity(box->stack, capacity);
+}
+
 static inline bool box_exists(const box_t *box) {
     return box->queue != NULL || box->stack != NULL;
 }

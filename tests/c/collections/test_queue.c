@@ -25,8 +25,9 @@ static int compare_down(void *value, void *context) {
 static void follow_model(bool stack, bool locked, uint64_t capacity, unsigned rounds) {
     static model_t model;
     memset(&model, 0, sizeof model);
-    box_t box = box_create(stack, NULL, capacity);
+    box_t box = box_create(stack, NULL, capacity % 2 == 0 ? 7 : capacity);
     CHECK(box_exists(&box));
+    if (capacity % 2 == 0) box_set_capacity(&box, capacity);
     box.locked = locked;
     cc_smr_thread_t *self = box_self(&box);
     uint64_t state = 0x9E3779B97F4A7C15u + capacity, next = 0, value = 0;
