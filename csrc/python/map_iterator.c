@@ -46,18 +46,20 @@ static int refill(iterator_t *self) {
     return count < 0 ? -1 : count > 0;
 }
 
-/* The next entry, with the user's key; both references are then the caller's: 1, 0 at the end, -1. Runs no finalizer between looking at
- * the batch and taking from it: that could come here again, or let another thread come here. */
+/* The next entry, with the user's key; both references are then the caller's: 1, or 2 if it came with a new batch; 0 at the end, -1. Runs
+ * no finalizer between looking at the batch and taking from it: that could come here again, or let another thread come here. */
 static int take(iterator_t *self, cc_map_entry_t *entry) {
+    int result = 1;
     if (self->map == NULL) return 0;
     if (self->next == self->count) {
         int status = refill(self);
         if (status == 0) finish(self);
         if (status <= 0) return status;
+        result = 2;
     }
     *entry = self->batch[self->next++];
     entry->key = cc_python_map_user_key(self->map, entry->key);
-    return 1;
+    return result;
 }
 
 /* Threads that share an iterator take turns. */
@@ -74,8 +76,8 @@ static PyObject *iterator_next(PyObject *object) {
 #else
     status = take(self, &entry);
 #endif
-    cc_python_drop_now();
-    if (status <= 0) {
+    if (CC_UNLIKELY(status != 1)) cc_python_drop_now(); /* the scan may have given up references */
+    if (CC_UNLIKELY(status <= 0)) {
         Py_XDECREF(pair);
         return NULL;
     }
