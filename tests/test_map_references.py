@@ -6,7 +6,6 @@ import gc
 import itertools
 import sys
 import threading
-import time
 import weakref
 
 import pytest
@@ -349,7 +348,8 @@ def shared_with_a_finalizer(finalizer):
     return iterator
 
 
-def test_a_finalizer_uses_the_iterator_that_dropped_the_last_reference():
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["itself", "another thread"])
+def test_the_iterator_is_used_while_a_finalizer_runs_that_it_caused(elsewhere):
     seen = []
 
     def take_all(iterator):
@@ -358,28 +358,12 @@ def test_a_finalizer_uses_the_iterator_that_dropped_the_last_reference():
         except ValueError as error:
             assert str(error) == "iterator already executing"
 
-    iterator = shared_with_a_finalizer(take_all)
-    seen.append(next(iterator))
-    seen.extend(iterator)
-    assert sorted(seen) == list(range(32, 64))
-
-
-def test_another_thread_goes_on_while_a_finalizer_of_the_iterators_blocks():
-    seen = []
-
-    def go_on(iterator):
-        try:
-            seen.extend(iterator)
-        except ValueError as error:
-            assert str(error) == "iterator already executing"
-
-    def start_another(iterator):
-        thread = threading.Thread(target=go_on, args=(iterator,))
+    def wait_for_another(iterator):
+        thread = threading.Thread(target=take_all, args=(iterator,))
         thread.start()
         thread.join()
-        time.sleep(0)
 
-    iterator = shared_with_a_finalizer(start_another)
+    iterator = shared_with_a_finalizer(wait_for_another if elsewhere else take_all)
     seen.append(next(iterator))
     seen.extend(iterator)
     assert sorted(seen) == list(range(32, 64))
