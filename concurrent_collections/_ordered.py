@@ -49,8 +49,11 @@ def empty_copy(container: Any) -> Any:
         return result
     if hasattr(result, "__setstate__"):
         result.__setstate__(state)
+        result.clear()  # a state may be what the container holds
         return result
-    attributes, slots = state if isinstance(state, tuple) else (state, None)
-    for name, value in {**(attributes or {}), **(slots or {})}.items():
-        object.__setattr__(result, name, value)
+    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    if attributes:
+        result.__dict__.update(attributes)
+    for name, value in (slots or {}).items():
+        setattr(result, name, value)
     return result

@@ -131,13 +131,17 @@ class ValuesView(_Range, _ValuesView[V]):
         return any(found is value or found == value for found in self)
 
 
-def _pairs(elements: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-    for number, element in enumerate(elements):
-        try:
-            key, value = element
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"element {number} of what update() was given must be a (key, value) pair, not {element!r}") from None
-        yield key, value
+def _pair(number: int, element: Any) -> tuple[Any, ...]:
+    """The element of what `update` was given, as a pair."""
+    wrong = f"element {number} of what update() was given must be a (key, value) pair, not {element!r}"
+    try:
+        iterator = iter(element)
+    except TypeError:
+        raise TypeError(wrong) from None
+    pair = tuple(iterator)
+    if len(pair) != 2:
+        raise ValueError(wrong)
+    return pair
 
 
 class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
@@ -190,7 +194,8 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         elif hasattr(other, "keys"):
             pairs = ((key, other[key]) for key in other.keys())
         else:
-            pairs = _pairs(other)
+            elements = enumerate(other)
+            pairs = (e if type(e) is tuple and len(e) == 2 else _pair(number, e) for number, e in elements)
         for key, value in pairs:
             self[key] = value
         for name, value in items.items():
@@ -276,7 +281,10 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
                 return False
             if found is not value and found != value:
                 return False
-        return True
+        try:
+            return all(key in self for key in other)
+        except (TypeError, ValueError):
+            return False
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -113,6 +113,9 @@ def test_construction(Map):
         Map([(1, 2), (1, 2, 3)])
     with pytest.raises(TypeError, match="element 0 of .* pair, not 7"):
         Map([7])
+    assert Map(["ab", [3, 4], iter((5, 6))], key=str) == {"a": "b", 3: 4, 5: 6}
+    with pytest.raises(ValueError, match="invalid literal"):
+        Map([map(int, "1x")])
     with pytest.raises(TypeError, match="cmp must be callable or None, not int"):
         Map(cmp=5)
     with pytest.raises(TypeError, match="key must be callable or None, not int"):
@@ -479,6 +482,7 @@ def test_equality(Map):
     assert SkipListMap(a=1) == TreeMap(a=1)
     assert Map({1: 1}) != Map(a=1, key=str.lower) and Map(a=1, key=str.lower) != Map({1: 1})
     assert Map({(): [1]}) == {(): [1]}
+    assert Map({"a": 1}) != Map({"A": 1}, key=str.lower) and Map({"A": 1}, key=str.lower) != Map({"a": 1})
     assert Map({-1: 1}) != Map({1: 1}, key=math.sqrt) and Map({1: 1}, key=math.sqrt) != Map({-1: 1})
 
 

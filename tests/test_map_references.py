@@ -223,9 +223,10 @@ def cyclic_many():
     return m
 
 
-@pytest.mark.parametrize(
-    "make", [cyclic_value, cyclic_key, cyclic_set, cyclic_order, cyclic_own_key, cyclic_own_cmp, cyclic_iterator, cyclic_bounds, cyclic_many], ids=lambda make: make.__name__
-)
+CYCLES = [cyclic_value, cyclic_key, cyclic_set, cyclic_order, cyclic_own_key, cyclic_own_cmp, cyclic_iterator, cyclic_bounds, cyclic_many]
+
+
+@pytest.mark.parametrize("make", CYCLES, ids=lambda make: make.__name__)
 def test_cycles_are_collected(make):
     """Counted: weak references are cleared of what is found to be unreachable, whether it goes or not."""
 
@@ -367,6 +368,33 @@ def test_the_iterator_is_used_while_a_finalizer_runs_that_it_caused(elsewhere):
     seen.append(next(iterator))
     seen.extend(iterator)
     assert sorted(seen) == list(range(32, 64))
+
+
+def test_no_tuple_is_seen_before_it_is_filled():
+    """By comparisons and finalizers that look at all objects."""
+
+    class Key(Thing):
+        def __lt__(self, other):
+            look()
+            return super().__lt__(other)
+
+        def __del__(self):
+            look()
+            super().__del__()
+
+    def look():
+        for one in gc.get_objects() if looking else ():
+            if type(one) is tuple and len(one) == 2:
+                one[0], one[1]
+
+    looking = False
+    m = SkipListMap([(Key(i), Key(i)) for i in range(70)])
+    low, high = Key(2), Key(68)
+    looking = True
+    assert sum(1 for _ in m.items(low, high)) == 66
+    m[Key(1)] = 1
+    assert m.popitem()[0].number == 69 and m.first_item()[0].number == 0 and m.floor_item(low)[0].number == 2
+    looking = False
 
 
 def test_a_collection_during_iteration():

@@ -100,6 +100,7 @@ def test_a_view_of_older_memory_does_not_matter():
 
 def test_views_of_numpy():
     import numpy
+
     with Arena() as arena:
         block = arena.alloc(8 * 100, alignment=64)
         array = numpy.frombuffer(block, dtype="<f8")

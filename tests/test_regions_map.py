@@ -61,6 +61,7 @@ def test_nothing_is_unmapped_under_a_view(path):
 
 def test_numpy(path):
     import numpy
+
     with MappedFile(path) as mapped:
         array = numpy.frombuffer(mapped, dtype="u1")
         assert array[77] == CONTENT[77] and not array.flags.writeable

@@ -149,6 +149,18 @@ def test_copies_keep_order_and_state():
         assert type(other) is WithSlots and other.note == [2] and 1 in other
 
 
+def test_a_state_that_is_what_the_set_holds():
+    class Listed(SkipListSet):
+        def __getstate__(self):
+            return list(self)
+
+        def __setstate__(self, elements):
+            self.update(elements)
+
+    s = Listed([1, 2, 3])
+    assert s & {2} == {2} and s - {1} == {2, 3} and {9, 1} - s == {9} and s ^ {1} == {2, 3} and s.copy() == s
+
+
 def test_an_iterator_survives_what_it_stands_on():
     s = SkipListSet(range(1000))
     for element in s:

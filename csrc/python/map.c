@@ -87,7 +87,7 @@ cc_map_t *cc_python_map_settle(cc_python_map_t *self) {
     return map;
 }
 
-PyObject *cc_python_map_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
+static PyObject *new_map(PyTypeObject *type, PyObject *args, PyObject *keywords) {
     (void)args, (void)keywords;
     return type->tp_alloc(type, 0);
 }
@@ -351,7 +351,7 @@ static PyMethodDef map_methods[] = {
 
 static PyType_Slot map_slots[] = {
     {Py_tp_doc, "The binding of an ordered map; SkipListMap and TreeMap are made of it."},
-    {Py_tp_new, cc_python_map_new},
+    {Py_tp_new, new_map},
     {Py_tp_dealloc, cc_python_map_dealloc},
     {Py_tp_traverse, cc_python_map_traverse},
     {Py_tp_clear, cc_python_map_tp_clear},
@@ -364,8 +364,6 @@ static PyType_Slot map_slots[] = {
     {Py_mp_ass_subscript, set_item},
     {Py_sq_contains, cc_python_map_contains},
     {0, NULL}};
-
-PyTypeObject *cc_python_ordered_map;
 
 PyType_Spec cc_python_map_spec = {.name = "concurrent_collections._core.OrderedMap",
                                   .basicsize = sizeof(cc_python_map_t),

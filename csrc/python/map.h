@@ -25,6 +25,7 @@ typedef struct {
     PyObject *sort_key;        /* key=, or NULL; written before `map` */
     _Atomic(cc_python_stem_t *) stem; /* NULL until the first string; then for good */
     PyObject *weak_references;
+    bool is_set;
 } cc_python_map_t;
 
 /* ---- map_keys.c: keys and their order ------------------------------------------------------------------------------ */
@@ -50,10 +51,17 @@ static inline PyObject *cc_python_map_user_key(cc_python_map_t *self, void *obje
     return key;
 }
 
-/* Fills a new tuple of two. */
-static inline PyObject *cc_python_map_pair(PyObject *pair, PyObject *key /* stolen */, PyObject *value /* stolen */) {
+/* A tuple for two, which nobody can come across before it is filled. */
+static inline PyObject *cc_python_map_new_pair(void) {
+    PyObject *pair = PyTuple_New(2);
+    if (pair != NULL) PyObject_GC_UnTrack(pair);
+    return pair;
+}
+
+static inline PyObject *cc_python_map_fill_pair(PyObject *pair, PyObject *key /* stolen */, PyObject *value /* stolen */) {
     PyTuple_SET_ITEM(pair, 0, key);
     PyTuple_SET_ITEM(pair, 1, value);
+    PyObject_GC_Track(pair);
     return pair;
 }
 
@@ -90,7 +98,6 @@ bool cc_python_check_count(const char *name, Py_ssize_t given, Py_ssize_t least,
 int cc_python_last_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *names);
 
 /* Type slots that maps and sets share. */
-PyObject *cc_python_map_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
 void cc_python_map_dealloc(PyObject *object);
 int cc_python_map_traverse(PyObject *object, visitproc visit, void *argument);
 int cc_python_map_tp_clear(PyObject *object);
@@ -126,7 +133,6 @@ PyObject *cc_python_map_sizeof(PyObject *object, PyObject *unused);
 PyObject *cc_python_map_drain(PyObject *object, PyObject *unused);
 
 extern PyType_Spec cc_python_map_spec;
-extern PyTypeObject *cc_python_ordered_map; /* what it was made into; one for the process: subinterpreters are refused */
 
 /* ---- map_compound.c, map_ordered.c: methods, by name as in Python ---------------------------------------------------- */
 
@@ -151,7 +157,8 @@ PyObject *cc_python_map_popitem(PyObject *object, PyObject *const *args, Py_ssiz
 /* ---- map_iterator.c ------------------------------------------------------------------------------------------------- */
 
 extern PyType_Spec cc_python_map_iterator_spec;
-extern PyTypeObject *cc_python_map_iterator_type; /* likewise */
+/* What the spec was made into. One for the process: subinterpreters are refused. */
+extern PyTypeObject *cc_python_map_iterator_type;
 PyObject *cc_python_map_iter(PyObject *object);
 PyObject *cc_python_map_reversed(PyObject *object, PyObject *unused);
 PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssize_t count);

@@ -66,7 +66,7 @@ static int take(iterator_t *self, cc_map_entry_t *entry) {
 static PyObject *iterator_next(PyObject *object) {
     iterator_t *self = (iterator_t *)object;
     PyObject *pair = NULL;
-    if (self->kind == ITEMS && (pair = PyTuple_New(2)) == NULL) return NULL; /* first: no entry is lost for want of it */
+    if (self->kind == ITEMS && (pair = cc_python_map_new_pair()) == NULL) return NULL; /* first: no entry is lost for want of it */
     cc_map_entry_t entry;
     int status;
 #ifdef Py_BEGIN_CRITICAL_SECTION
@@ -85,7 +85,7 @@ static PyObject *iterator_next(PyObject *object) {
         Py_DECREF((PyObject *)entry.key);
         return entry.value;
     }
-    return self->kind == KEYS ? entry.key : cc_python_map_pair(pair, entry.key, entry.value);
+    return self->kind == KEYS ? entry.key : cc_python_map_fill_pair(pair, entry.key, entry.value);
 }
 
 static int iterator_traverse(PyObject *object, visitproc visit, void *arg) {
@@ -155,7 +155,7 @@ PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssiz
     static const char *const kinds[] = {"keys", "values", "items"};
     for (int i = KEYS; i <= ITEMS && PyUnicode_Check(args[0]); i++)
         if (PyUnicode_CompareWithASCIIString(args[0], kinds[i]) == 0) kind = i;
-    if (kind < 0 || (kind != KEYS && !PyObject_TypeCheck(object, cc_python_ordered_map))) { /* a set has no values */
+    if (kind < 0 || (kind != KEYS && ((cc_python_map_t *)object)->is_set)) { /* a set has no values */
         PyErr_SetString(PyExc_ValueError, "kind must be 'keys', or of a map 'values' or 'items'");
         return NULL;
     }

@@ -10,7 +10,7 @@ typedef struct {
 static name_t name_of(PyObject *object, const char *place, bool item) {
     name_t name;
     const char *of_maps = item ? "_item" : "_key";
-    (void)snprintf(name.text, sizeof name.text, "%s%s", place, PyObject_TypeCheck(object, cc_python_ordered_map) ? of_maps : "");
+    (void)snprintf(name.text, sizeof name.text, "%s%s", place, ((cc_python_map_t *)object)->is_set ? "" : of_maps);
     return name;
 }
 
@@ -32,8 +32,8 @@ static PyObject *find(PyObject *object, const char *called, cc_map_place_t place
     cc_python_drop_now();
     if (found < 0) return cc_python_map_raise(found);
     if (found > 0) {
-        PyObject *name = cc_python_map_user_key(self, entry.key), *pair = item ? PyTuple_New(2) : NULL;
-        if (pair != NULL) return cc_python_map_pair(pair, name, entry.value);
+        PyObject *name = cc_python_map_user_key(self, entry.key), *pair = item ? cc_python_map_new_pair() : NULL;
+        if (pair != NULL) return cc_python_map_fill_pair(pair, name, entry.value);
         Py_XDECREF((PyObject *)entry.value);
         if (!item) return name;
         Py_DECREF(name);
@@ -57,12 +57,12 @@ PyObject *cc_python_map_popitem(PyObject *object, PyObject *const *args, Py_ssiz
     cc_python_map_t *self = (cc_python_map_t *)object;
     int last = cc_python_last_argument("popitem", args, count, names);
     cc_map_t *map = last >= 0 ? cc_python_map_of(self) : NULL;
-    PyObject *pair = map != NULL ? PyTuple_New(2) : NULL; /* first: nothing is removed for want of it */
+    PyObject *pair = map != NULL ? cc_python_map_new_pair() : NULL; /* first: nothing is removed for want of it */
     cc_map_entry_t entry;
     if (pair == NULL) return NULL;
     int found = cc_map_pop(map, last > 0 ? CC_MAP_LAST : CC_MAP_FIRST, &entry);
     cc_python_drop_now();
-    if (found > 0) return cc_python_map_pair(pair, cc_python_map_user_key(self, entry.key), entry.value);
+    if (found > 0) return cc_python_map_fill_pair(pair, cc_python_map_user_key(self, entry.key), entry.value);
     Py_DECREF(pair);
     if (found < 0) return cc_python_map_raise(found);
     PyErr_SetString(PyExc_KeyError, "popitem(): map is empty");

@@ -138,7 +138,7 @@ static int module_exec(PyObject *module) {
         {"Heap", &cc_python_heap_spec, NULL},
         {"Pool", &cc_python_pool_spec, NULL},
         {"MappedFile", &cc_python_mapped_file_spec, NULL},
-        {"OrderedMap", &cc_python_map_spec, &cc_python_ordered_map},
+        {"OrderedMap", &cc_python_map_spec, NULL},
         {"OrderedSet", &cc_python_set_spec, NULL},
         {"OrderedIterator", &cc_python_map_iterator_spec, &cc_python_map_iterator_type},
         {"LockFreeQueue", &cc_python_queue_spec, NULL},

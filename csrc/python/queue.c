@@ -10,7 +10,7 @@ static cc_smr_thread_t *get_thread(queue_object_t *self) {
 
 /* ---- exceptions --------------------------------------------------------------------------------------------------- */
 
-/* Exceptions of the package's module `queue`, which hands them over before anybody can have a queue, and for good: they are wanted at the
+/* Exceptions of the package's module `queue`, which hands them over before there is a queue, and for good: they are wanted at the
  * interpreter's end, too. */
 static PyObject *exception_empty, *exception_full, *exception_shut_down;
 
@@ -42,12 +42,12 @@ static PyObject *raise_result(int result, bool put) {
 /* The time given by a timeout argument, which may be None; 0 with an exception. */
 static uint64_t parse_timeout(PyObject *timeout) {
     if (timeout == Py_None) return UINT64_MAX;
-    double seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyExc_TypeError, "timeout must be a number of seconds or None, not %.200s", Py_TYPE(timeout)->tp_name);
+    if (!PyNumber_Check(timeout)) {
+        PyErr_Format(PyExc_TypeError, "timeout must be a number of seconds or None, not %.200s", Py_TYPE(timeout)->tp_name);
         return 0;
     }
+    double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred()) return 0;
     if (!(seconds >= 0)) {
         PyErr_SetString(PyExc_ValueError, "'timeout' must be a non-negative number");
         return 0;
@@ -144,6 +144,15 @@ static PyObject *queue_get_nowait(queue_object_t *self, PyObject *unused) {
 
 /* ---- tasks, the end ----------------------------------------------------------------------------------------------- */
 
+/* While a stack refuses a put, task_done() may be called once too often and be believed: takes that back. Whether there was something to
+ * take back. Of the two one comes after the other's change, and sees it: both are seq_cst. */
+static bool take_back(queue_object_t *self) {
+    uint64_t done = cc__load_seq_cst(&self->done);
+    while (done > cc__load_seq_cst(&self->put))
+        if (cc__swap_if_seq_cst(&self->done, &done, done - 1)) return true;
+    return false;
+}
+
 /* Counts so many items as done, at most those that are not: returns how many were. */
 static uint64_t finish(queue_object_t *self, cc_smr_thread_t *thread, uint64_t count) {
     uint64_t done = cc__load_relaxed(&self->done);
@@ -152,15 +161,14 @@ static uint64_t finish(queue_object_t *self, cc_smr_thread_t *thread, uint64_t c
         if (count > open) count = open;
         if (count == 0) return 0;
     } while (!cc__swap_if_seq_cst(&self->done, &done, done + count)); /* pairs with join's look after cc_event_begin */
+    if (self->is_stack && take_back(self)) count--;
     cc_event_signal_all(&self->finished);
     return count;
 }
 
 void cc_python_queue_uncount(queue_object_t *self) {
     (void)cc__add_seq_cst(&self->put, UINT64_MAX); /* pairs with join's look after cc_event_begin, which may have seen it */
-    /* And task_done() may have been called once too often just then, and have been believed. */
-    uint64_t done = cc__load_relaxed(&self->done);
-    while (done > cc__load_relaxed(&self->put) && !cc__swap_if_seq_cst(&self->done, &done, done - 1)) continue;
+    (void)take_back(self);
     cc_event_signal_all(&self->finished);
 }
 
@@ -265,6 +273,11 @@ static PyObject *queue_reduce(queue_object_t *self, PyObject *unused) {
 /* ---- coming and going --------------------------------------------------------------------------------------------- */
 
 static PyObject *make(PyTypeObject *type, bool is_stack) {
+    if (CC_UNLIKELY(exception_empty == NULL)) { /* the type was not found by way of its module */
+        PyObject *module = PyImport_ImportModule("concurrent_collections.queue");
+        if (module == NULL) return NULL;
+        Py_DECREF(module);
+    }
     queue_object_t *self = (queue_object_t *)type->tp_alloc(type, 0);
     if (self == NULL) return NULL;
     self->is_stack = is_stack;
@@ -292,17 +305,18 @@ static int queue_init(queue_object_t *self, PyObject *args, PyObject *keywords) 
     static char *names[] = {"maxsize", NULL};
     PyObject *given = NULL;
     Py_ssize_t maxsize = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, self->is_stack ? "|O:LockFreeStack" : "|O:LockFreeQueue", names, &given)) return -1;
+    const char *format = self->is_stack ? "|O:LockFreeStack" : "|O:LockFreeQueue";
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, format, names, &given)) return -1;
     if (given != NULL && !PyIndex_Check(given)) {
         PyErr_Format(PyExc_TypeError, "maxsize must be an int, not %.200s", Py_TYPE(given)->tp_name);
         return -1;
     }
-    if (given != NULL && (maxsize = PyNumber_AsSsize_t(given, PyExc_OverflowError)) == -1 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_OverflowError)) PyErr_Format(PyExc_OverflowError, "maxsize must be below 2**63, not %R", given);
-        return -1;
-    }
-    if (self->is_initialized) {
-        if (maxsize == self->maxsize) return 0;
+    /* Larger numbers become the largest, which is as good as none. */
+    if (given != NULL && (maxsize = PyNumber_AsSsize_t(given, NULL)) == -1 && PyErr_Occurred()) return -1;
+    cc_smr_thread_t *thread = get_thread(self);
+    if (thread == NULL) return -1;
+    if (maxsize == self->maxsize) return 0;
+    if (self->is_initialized || cc_python_queue_total(self, thread) != 0) {
         PyErr_SetString(PyExc_TypeError, "maxsize of a queue cannot be changed");
         return -1;
     }
@@ -413,8 +427,8 @@ static PyGetSetDef getters[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 
 #define SLOTS(new, doc) \
-    {Py_tp_new, (void *)(new)}, {Py_tp_init, (void *)queue_init}, {Py_tp_doc, (void *)(doc)}, {Py_tp_methods, methods}, {Py_tp_members, members}, \
-    {Py_tp_getset, getters}, {Py_tp_traverse, (void *)queue_traverse}, {Py_tp_clear, (void *)queue_clear}, \
+    {Py_tp_new, (void *)(new)}, {Py_tp_init, (void *)queue_init}, {Py_tp_doc, (void *)(doc)}, {Py_tp_methods, methods}, \
+    {Py_tp_members, members}, {Py_tp_getset, getters}, {Py_tp_traverse, (void *)queue_traverse}, {Py_tp_clear, (void *)queue_clear}, \
     {Py_tp_dealloc, (void *)queue_dealloc}, {0, NULL}
 static PyType_Slot queue_slots[] = {SLOTS(queue_new,
     "LockFreeQueue(maxsize=0)\n--\n\n"

@@ -71,9 +71,14 @@ static inline uint64_t cc_python_queue_count(queue_object_t *self, cc_smr_thread
     return self->is_stack ? cc_stack_count(self->container.stack, thread) : cc_queue_count(self->container.queue, thread);
 }
 
-/* Items put but for `done`. A stack's may be one too many for each put that it is about to refuse. */
+/* Items put so far. A stack's may be one too many for each put that it is about to refuse. */
+static inline uint64_t cc_python_queue_total(queue_object_t *self, cc_smr_thread_t *thread) {
+    return self->is_stack ? cc__load_seq_cst(&self->put) : cc_queue_total(self->container.queue, thread);
+}
+
+/* Those but for `done`. */
 static inline uint64_t cc_python_queue_open(queue_object_t *self, cc_smr_thread_t *thread, uint64_t done) {
-    uint64_t put = self->is_stack ? cc__load_seq_cst(&self->put) : cc_queue_total(self->container.queue, thread);
+    uint64_t put = cc_python_queue_total(self, thread);
     return put > done ? put - done : 0;
 }
 

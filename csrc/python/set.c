@@ -1,6 +1,13 @@
 /* python/set.c: the ordered set: a map without values. */
 #include "map.h"
 
+static PyObject *new_set(PyTypeObject *type, PyObject *args, PyObject *keywords) {
+    (void)args, (void)keywords;
+    PyObject *self = type->tp_alloc(type, 0);
+    if (self != NULL) ((cc_python_map_t *)self)->is_set = true;
+    return self;
+}
+
 /* Adds or removes an element: whether it did, or -1. */
 static int change(PyObject *object, PyObject *element, bool add) {
     cc_python_map_t *self = (cc_python_map_t *)object;
@@ -84,7 +91,7 @@ static PyMethodDef set_methods[] = {
 
 static PyType_Slot set_slots[] = {
     {Py_tp_doc, "The binding of an ordered set; SkipListSet is made of it."},
-    {Py_tp_new, cc_python_map_new},
+    {Py_tp_new, new_set},
     {Py_tp_dealloc, cc_python_map_dealloc},
     {Py_tp_traverse, cc_python_map_traverse},
     {Py_tp_clear, cc_python_map_tp_clear},
