@@ -3,9 +3,14 @@
 
 #if defined(CC_DEBUG)
 void cc__map_disturb(void) {
+    enum { SECONDS = 10 }; /* in all: on a busy machine each time takes milliseconds */
     static _Atomic(uint32_t) state;
+    static _Atomic(uint64_t) spent_ns;
     uint32_t turn = cc__add_relaxed(&state, 2654435769u); /* irregular for each thread, as they take turns */
-    if (turn >> 25 == 0) cc__os_yield();
+    if (turn >> 25 != 0 || cc__load_relaxed(&spent_ns) > SECONDS * UINT64_C(1000000000)) return;
+    uint64_t began = cc__os_monotonic_ns();
+    cc__os_yield();
+    (void)cc__add_relaxed(&spent_ns, cc__os_monotonic_ns() - began);
 }
 #endif
 

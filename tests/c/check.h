@@ -4,11 +4,13 @@
 #define CHECK_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Slow variants (valgrind, thread sanitizer) do a fraction of the work. */
 #ifndef CHECK_DIVISOR
@@ -48,6 +50,20 @@ static inline uint32_t check_random(uint64_t *state) {
 static inline size_t check_hide(size_t value) {
     volatile size_t hidden = value;
     return hidden;
+}
+
+/* Lets other threads run, so that they come in between. Where other programs keep the processors busy that takes milliseconds each time:
+ * after so many seconds in all it does nothing any more, lest a test take hours. */
+static inline void check_yield(void) {
+    enum { SECONDS = 20 };
+    static uint64_t spent_ns;
+    if (__atomic_load_n(&spent_ns, __ATOMIC_RELAXED) > SECONDS * UINT64_C(1000000000)) return;
+    struct timespec before, after;
+    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    (void)sched_yield();
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    int64_t ns = (int64_t)(after.tv_sec - before.tv_sec) * 1000000000 + (after.tv_nsec - before.tv_nsec);
+    (void)__atomic_fetch_add(&spent_ns, (uint64_t)ns, __ATOMIC_RELAXED);
 }
 
 enum { CHECK_THREADS_MAX = 128 };

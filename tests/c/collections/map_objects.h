@@ -2,7 +2,6 @@
 #ifndef MAP_OBJECTS_H
 #define MAP_OBJECTS_H
 
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "cc/collections.h"
@@ -31,7 +30,7 @@ static inline object_t *new_object(int64_t number) {
 /* Lets others in now and then. */
 static inline void dawdle(void) {
     static atomic_uint turns;
-    if (atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed) % 61 == 0) sched_yield();
+    if (atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed) % 61 == 0) check_yield();
 }
 
 static inline void hold_object(void *value) {

@@ -4,7 +4,6 @@
 #ifndef STRUCTURES_H
 #define STRUCTURES_H
 
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "cc/smr.h"
@@ -55,7 +54,7 @@ static inline node_t *make_node(cc_smr_thread_t *self, uint64_t value) {
 /* Now and then lets the others run, between finding a node and reading it. */
 static inline void dawdle(void) {
     static __thread unsigned calls;
-    if (++calls % 32 == 0) sched_yield();
+    if (++calls % 32 == 0) check_yield();
 }
 
 /* Treiber, "Systems Programming: Coping with Parallelism", 1986. */
