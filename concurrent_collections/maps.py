@@ -133,15 +133,16 @@ class ValuesView(_Range, _ValuesView[V]):
 
 def _pair(number: int, element: Any) -> tuple[Any, ...]:
     """The element of what `update` was given, as a pair."""
-    wrong = f"element {number} of what update() was given must be a (key, value) pair, not {element!r}"
+    error: type[Exception] = ValueError
     try:
         iterator = iter(element)
     except TypeError:
-        raise TypeError(wrong) from None
-    pair = tuple(iterator)
-    if len(pair) != 2:
-        raise ValueError(wrong)
-    return pair
+        error = TypeError
+    else:
+        pair = tuple(iterator)
+        if len(pair) == 2:
+            return pair
+    raise error(f"element {number} of what update() was given must be a (key, value) pair, not {element!r}")
 
 
 class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):

@@ -316,13 +316,12 @@ static int queue_init(queue_object_t *self, PyObject *args, PyObject *keywords) 
     cc_smr_thread_t *thread = get_thread(self);
     if (thread == NULL) return -1;
     if (maxsize == self->maxsize) return 0;
-    if (self->is_initialized || cc_python_queue_total(self, thread) != 0) {
+    if (self->maxsize != 0 || cc_python_queue_total(self, thread) != 0) {
         PyErr_SetString(PyExc_TypeError, "maxsize of a queue cannot be changed");
         return -1;
     }
     self->maxsize = maxsize;
     self->is_bounded = maxsize > 0;
-    self->is_initialized = true;
     if (!self->is_bounded) return 0;
     if (self->is_stack)
         cc_stack_set_capacity(self->container.stack, (uint64_t)maxsize);

@@ -24,7 +24,6 @@ typedef struct queue_object {
     cc_smr_t *domain;
     bool is_stack;
     bool is_bounded;
-    bool is_initialized; /* maxsize is settled */
     _Atomic(bool) is_shutdown;
     cc_event_t items; /* something was put */
     cc_event_t room;  /* something was taken from a bounded one */

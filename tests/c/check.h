@@ -52,18 +52,22 @@ static inline size_t check_hide(size_t value) {
     return hidden;
 }
 
+/* ns of the monotonic clock. */
+static inline uint64_t check_now(void) {
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 /* Lets other threads run, so that they come in between. Where other programs keep the processors busy that takes milliseconds each time:
  * after so many seconds in all it does nothing any more, lest a test take hours. */
 static inline void check_yield(void) {
     enum { SECONDS = 20 };
     static uint64_t spent_ns;
     if (__atomic_load_n(&spent_ns, __ATOMIC_RELAXED) > SECONDS * UINT64_C(1000000000)) return;
-    struct timespec before, after;
-    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    uint64_t began = check_now();
     (void)sched_yield();
-    (void)clock_gettime(CLOCK_MONOTONIC, &after);
-    int64_t ns = (int64_t)(after.tv_sec - before.tv_sec) * 1000000000 + (after.tv_nsec - before.tv_nsec);
-    (void)__atomic_fetch_add(&spent_ns, (uint64_t)ns, __ATOMIC_RELAXED);
+    (void)__atomic_fetch_add(&spent_ns, check_now() - began, __ATOMIC_RELAXED);
 }
 
 enum { CHECK_THREADS_MAX = 128 };

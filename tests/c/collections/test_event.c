@@ -3,19 +3,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "queues.h"
 
 static cc_event_t event;
 static atomic_uint_fast64_t turn;
-
-static uint64_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 static void pass_on(size_t index, void *argument) {
     uint64_t threads = *(uint64_t *)argument;
@@ -40,13 +33,13 @@ static void test_no_signal_is_lost(void) {
 }
 
 static void test_timeout(void) {
-    uint64_t began = now();
+    uint64_t began = check_now();
     uint32_t ticket = cc_event_begin(&event);
     int result;
     while ((result = cc_event_wait(&event, ticket, 20000000)) == 0) {} /* it may wake without a reason */
     cc_event_end(&event);
     CHECK_EQUAL(result, -CC_ERROR_LIMIT);
-    CHECK(now() - began >= 19000000);
+    CHECK(check_now() - began >= 19000000);
     ticket = cc_event_begin(&event);
     cc_event_signal(&event);
     CHECK_EQUAL(cc_event_wait(&event, ticket, UINT64_MAX), 0); /* the signal came first */
