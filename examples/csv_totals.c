@@ -125,14 +125,14 @@ typedef struct total {
 
 static int sum_with_regions(const char *path) {
     static total_t *totals[BUCKETS];
-    CC_CLEANUP(cc_map_cleanup) cc_map_t *map = NULL;
+    CC_CLEANUP(cc_file_cleanup) cc_file_t *file = NULL;
     CC_CLEANUP(cc_arena_cleanup) cc_arena_t *arena = cc_arena_create(1 << 20, NULL);
-    int status = cc_map_file(path, CC_MAP_GUARDED, &map);
+    int status = cc_file_open(path, CC_FILE_GUARDED, &file);
     if (status != CC_OK) return fprintf(stderr, "%s: %s\n", path, cc_strerror(status)), 1;
-    (void)cc_map_advise(map, 0, SIZE_MAX, CC_MAP_SEQUENTIAL);
+    (void)cc_file_advise(file, 0, SIZE_MAX, CC_FILE_SEQUENTIAL);
     rows_t *rows = NULL;
     size_t count = 0, longest = 0;
-    cc_slice_t rest = cc_map_slice(map), line;
+    cc_slice_t rest = cc_file_slice(file), line;
     while (cc_slice_split_byte(&rest, '\n', &line)) {
         cc_slice_t fields = line, product, city, amount, price, comment;
         if (!cc_slice_split_byte(&fields, ',', &product) || !cc_slice_split_byte(&fields, ',', &city) ||
@@ -166,7 +166,7 @@ static int sum_with_regions(const char *path) {
         }
         total->sum += (double)number * value;
     }
-    if (cc_map_truncated(map)) return fprintf(stderr, "%s: became shorter while it was read\n", path), 1;
+    if (cc_file_truncated(file)) return fprintf(stderr, "%s: became shorter while it was read\n", path), 1;
     own_bytes = status_bytes("RssAnon");
     printf("%zu rows, longest comment %zu\n", count, longest);
     for (size_t i = 0; i < BUCKETS; i++)

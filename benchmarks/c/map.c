@@ -1,7 +1,7 @@
 /* map.c: cc_map, with 64-bit keys and values that are not counted: see map_load.h. */
 #include "load.h"
 
-#include "cc/collections.h"
+#include "cc/map.h"
 
 #define MAP_NAME "cc_map"
 

@@ -1,7 +1,7 @@
-/* queue.c: cc_queue_t of cc/collections.h, bounded; with -DUNBOUNDED without a bound. */
+/* queue.c: cc_queue_t of cc/queue.h, bounded; with -DUNBOUNDED without a bound. */
 #include "load.h"
 
-#include "cc/collections.h"
+#include "cc/queue.h"
 
 #if defined(UNBOUNDED)
 #define QUEUE_NAME "cc_queue unbounded"

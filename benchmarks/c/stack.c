@@ -1,7 +1,7 @@
-/* stack.c: cc_stack_t of cc/collections.h, bounded. */
+/* stack.c: cc_stack_t of cc/stack.h, bounded. */
 #include "load.h"
 
-#include "cc/collections.h"
+#include "cc/stack.h"
 
 #define QUEUE_NAME "cc_stack"
 #define QUEUE_NOT_FIFO

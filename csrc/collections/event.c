@@ -1,7 +1,7 @@
 /* collections/event.c: cc_event_t, an event count on the system's wait for a word.
  *
  * Counts of threads are kept with the number of forks before them: in a forked child those that waited in its parent are gone. */
-#include "cc/collections.h"
+#include "cc/event.h"
 
 #include "../base/atomics.h"
 #include "../base/os.h"

@@ -11,7 +11,7 @@
 #ifndef CC_COLLECTIONS_MAP_INTERNAL_H
 #define CC_COLLECTIONS_MAP_INTERNAL_H
 
-#include "cc/collections.h"
+#include "cc/map.h"
 
 #include "../base/atomics.h"
 #include "../base/os.h"

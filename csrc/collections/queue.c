@@ -17,7 +17,7 @@
  * A bound needs no ring: a value may be put at a position when head has come within `capacity` of it, and head does not go back. */
 #include <string.h>
 
-#include "cc/collections.h"
+#include "cc/queue.h"
 
 #include "../base/atomics.h"
 #include "../base/round.h"

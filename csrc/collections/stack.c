@@ -5,7 +5,7 @@
  * closed. Nodes are not reused while a section keeps them, so `top` cannot change and change back unnoticed. */
 #include <string.h>
 
-#include "cc/collections.h"
+#include "cc/stack.h"
 
 #include "../base/atomics.h"
 #include "../base/round.h"

@@ -6,7 +6,7 @@
 #include "core.h"
 #include "references.h"
 
-#include "cc/collections.h"
+#include "cc/map.h"
 
 enum { CC_PYTHON_STEM_LENGTH = 30 };
 

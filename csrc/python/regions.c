@@ -6,7 +6,7 @@
 PyTypeObject *cc_python_mark_type;
 
 bool cc_python_is_open(const cc_python_region_t *region) {
-    return region->arena != NULL || region->heap != NULL || region->pool != NULL || region->map != NULL;
+    return region->arena != NULL || region->heap != NULL || region->pool != NULL || region->file != NULL;
 }
 
 bool cc_python_may_use(cc_python_region_t *region) {
@@ -103,11 +103,11 @@ static void end_region(cc_python_region_t *region) {
     cc_arena_destroy(region->arena);
     cc_heap_destroy(region->heap);
     cc_pool_destroy(region->pool);
-    cc_unmap(region->map);
+    cc_file_close(region->file);
     region->arena = NULL;
     region->heap = NULL;
     region->pool = NULL;
-    region->map = NULL;
+    region->file = NULL;
     free(region->marks);
     region->marks = NULL;
     region->marks_used = region->marks_size = region->count = 0;

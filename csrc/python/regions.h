@@ -17,7 +17,7 @@ typedef struct cc_python_region {
     cc_arena_t *arena; /* one of these is not NULL while the region is open */
     cc_heap_t *heap;
     cc_pool_t *pool;
-    cc_map_t *map;
+    cc_file_t *file;
     const cc_mem_methods_t *allocator; /* initialized for this region; NULL: cc_alloc */
     unsigned long owner;               /* the only thread that may use it; 0: any */
     bool writable;

@@ -1,7 +1,7 @@
 /* python/regions_file.c: mapped files as objects. Arguments are checked in _regions.py; here only what could crash is. */
 #include "regions.h"
 
-static int map_init(PyObject *self, PyObject *args, PyObject *kwargs) {
+static int file_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"path", "copy_on_write", NULL};
     PyObject *path, *bytes = NULL;
     int writable;
@@ -11,11 +11,11 @@ static int map_init(PyObject *self, PyObject *args, PyObject *kwargs) {
         return -1;
     }
     if (!PyUnicode_FSConverter(path, &bytes)) return -1;
-    unsigned flags = CC_MAP_GUARDED | (writable ? (unsigned)CC_MAP_COPY_ON_WRITE : 0);
-    cc_map_t *map = NULL;
-    int status = cc_map_file(PyBytes_AS_STRING(bytes), flags, &map);
+    unsigned flags = CC_FILE_GUARDED | (writable ? (unsigned)CC_FILE_COPY_ON_WRITE : 0);
+    cc_file_t *file = NULL;
+    int status = cc_file_open(PyBytes_AS_STRING(bytes), flags, &file);
     Py_DECREF(bytes);
-    cc_python_region(self)->map = map;
+    cc_python_region(self)->file = file;
     cc_python_region(self)->writable = writable != 0;
     if (status == CC_OK) return 0;
     if (status == CC_ERROR_MEMORY) {
@@ -31,12 +31,12 @@ static int map_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     return -1;
 }
 
-static int map_get_buffer(PyObject *self, Py_buffer *view, int flags) {
+static int file_get_buffer(PyObject *self, Py_buffer *view, int flags) {
     cc_python_region_t *region = cc_python_region(self);
     CC_PYTHON_LOCK(&region->lock);
-    bool open = region->map != NULL;
+    bool open = region->file != NULL;
     region->views += open;
-    cc_slice_t slice = open ? cc_map_slice(region->map) : cc_slice(NULL, 0);
+    cc_slice_t slice = open ? cc_file_slice(region->file) : cc_slice(NULL, 0);
     CC_PYTHON_UNLOCK(&region->lock);
     if (!open) {
         view->obj = NULL;
@@ -51,27 +51,27 @@ static int map_get_buffer(PyObject *self, Py_buffer *view, int flags) {
     return -1;
 }
 
-static void map_release_buffer(PyObject *self, Py_buffer *view) {
+static void file_release_buffer(PyObject *self, Py_buffer *view) {
     (void)view;
     CC_PYTHON_LOCK(&cc_python_region(self)->lock);
     cc_python_region(self)->views--;
     CC_PYTHON_UNLOCK(&cc_python_region(self)->lock);
 }
 
-/* Keeps the map from being closed during a call that is made without the lock or the GIL. */
-static bool hold_map(PyObject *self, Py_buffer *view) {
+/* Keeps the file from being closed during a call that is made without the lock or the GIL. */
+static bool hold_file(PyObject *self, Py_buffer *view) {
     return PyObject_GetBuffer(self, view, PyBUF_SIMPLE) == 0;
 }
 
-static PyObject *map_read(PyObject *self, PyObject *args) {
+static PyObject *file_read(PyObject *self, PyObject *args) {
     Py_ssize_t start, length;
     Py_buffer view;
-    if (!PyArg_ParseTuple(args, "nn", &start, &length) || !hold_map(self, &view)) return NULL;
+    if (!PyArg_ParseTuple(args, "nn", &start, &length) || !hold_file(self, &view)) return NULL;
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, length);
     int status = CC_OK;
     if (bytes != NULL) {
         Py_BEGIN_ALLOW_THREADS
-        status = cc_map_read(cc_python_region(self)->map, (size_t)start, PyBytes_AS_STRING(bytes), (size_t)length);
+        status = cc_file_read(cc_python_region(self)->file, (size_t)start, PyBytes_AS_STRING(bytes), (size_t)length);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&view);
@@ -82,12 +82,12 @@ static PyObject *map_read(PyObject *self, PyObject *args) {
     return NULL;
 }
 
-static PyObject *map_find(PyObject *self, PyObject *args) {
+static PyObject *file_find(PyObject *self, PyObject *args) {
     Py_buffer view, part;
     Py_ssize_t start, end;
     int from_end;
     if (!PyArg_ParseTuple(args, "y*nnp", &part, &start, &end, &from_end)) return NULL;
-    if (!hold_map(self, &view)) {
+    if (!hold_file(self, &view)) {
         PyBuffer_Release(&part);
         return NULL;
     }
@@ -102,62 +102,62 @@ static PyObject *map_find(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(found != CC_SLICE_NONE ? (Py_ssize_t)found : -1);
 }
 
-static PyObject *map_advise(PyObject *self, PyObject *args) {
+static PyObject *file_advise(PyObject *self, PyObject *args) {
     Py_ssize_t start, length;
     int advice;
     Py_buffer view;
-    if (!PyArg_ParseTuple(args, "inn", &advice, &start, &length) || !hold_map(self, &view)) return NULL;
-    int status = cc_map_advise(cc_python_region(self)->map, (size_t)start, (size_t)length, (cc_map_advice_t)advice);
+    if (!PyArg_ParseTuple(args, "inn", &advice, &start, &length) || !hold_file(self, &view)) return NULL;
+    int status = cc_file_advise(cc_python_region(self)->file, (size_t)start, (size_t)length, (cc_file_advice_t)advice);
     PyBuffer_Release(&view);
     if (status != CC_OK) return cc_python_raise(status);
     Py_RETURN_NONE;
 }
 
-static PyObject *map_truncated(PyObject *self, void *unused) {
+static PyObject *file_truncated(PyObject *self, void *unused) {
     (void)unused;
     Py_buffer view;
-    if (!hold_map(self, &view)) return NULL;
-    bool truncated = cc_map_truncated(cc_python_region(self)->map);
+    if (!hold_file(self, &view)) return NULL;
+    bool truncated = cc_file_truncated(cc_python_region(self)->file);
     PyBuffer_Release(&view);
     return PyBool_FromLong(truncated);
 }
 
-static Py_ssize_t map_length(PyObject *self) {
+static Py_ssize_t file_length(PyObject *self) {
     Py_buffer view;
-    if (!hold_map(self, &view)) return -1;
+    if (!hold_file(self, &view)) return -1;
     Py_ssize_t length = view.len;
     PyBuffer_Release(&view);
     return length;
 }
 
-static PyObject *map_get_item(PyObject *self, PyObject *key) {
+static PyObject *file_get_item(PyObject *self, PyObject *key) {
     PyObject *view = PyMemoryView_FromObject(self);
     PyObject *item = view != NULL ? PyObject_GetItem(view, key) : NULL;
     Py_XDECREF(view);
     return item;
 }
 
-static PyMethodDef map_methods[] = {
+static PyMethodDef file_methods[] = {
     CC_PYTHON_REGION_METHODS,
-    {"_read", map_read, METH_VARARGS, "_read(start, length)\n--\n\nA copy out of the file itself."},
-    {"_find", map_find, METH_VARARGS, "_find(part, start, end, from_end)\n--\n\nWhere it lies, -1 if nowhere."},
-    {"_advise", map_advise, METH_VARARGS, "_advise(advice, start, length)\n--\n\ncc_map_advise."},
+    {"_read", file_read, METH_VARARGS, "_read(start, length)\n--\n\nA copy out of the file itself."},
+    {"_find", file_find, METH_VARARGS, "_find(part, start, end, from_end)\n--\n\nWhere it lies, -1 if nowhere."},
+    {"_advise", file_advise, METH_VARARGS, "_advise(advice, start, length)\n--\n\ncc_file_advise."},
     {NULL, NULL, 0, NULL}};
 
-static PyGetSetDef map_properties[] = {
+static PyGetSetDef file_properties[] = {
     {"closed", cc_python_region_closed, NULL, "Whether close() has been called (bool).", NULL},
-    {"truncated", map_truncated, NULL, "Whether the file has become shorter, or a missing part was met (bool).", NULL},
+    {"truncated", file_truncated, NULL, "Whether the file has become shorter, or a missing part was met (bool).", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static PyType_Slot map_slots[] = {{Py_tp_doc, "See memory.MappedFile."},
-                                  {Py_tp_init, map_init},
+static PyType_Slot file_slots[] = {{Py_tp_doc, "See memory.MappedFile."},
+                                  {Py_tp_init, file_init},
                                   {Py_tp_dealloc, cc_python_region_dealloc},
-                                  {Py_tp_methods, map_methods},
-                                  {Py_tp_getset, map_properties},
-                                  {Py_mp_length, map_length},
-                                  {Py_mp_subscript, map_get_item},
-                                  {Py_bf_getbuffer, map_get_buffer},
-                                  {Py_bf_releasebuffer, map_release_buffer},
+                                  {Py_tp_methods, file_methods},
+                                  {Py_tp_getset, file_properties},
+                                  {Py_mp_length, file_length},
+                                  {Py_mp_subscript, file_get_item},
+                                  {Py_bf_getbuffer, file_get_buffer},
+                                  {Py_bf_releasebuffer, file_release_buffer},
                                   {0, NULL}};
 
-CC_PYTHON_REGION_TYPE(mapped_file, "MappedFile", map_slots);
+CC_PYTHON_REGION_TYPE(mapped_file, "MappedFile", file_slots);

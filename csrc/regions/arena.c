@@ -3,6 +3,8 @@
  *     oldest block … block in use | spare blocks: emptied by a rewind, used again in this order
  *
  * The arena itself lies at the beginning of the oldest block. */
+#include "cc/arena.h"
+
 #include "regions_internal.h"
 
 enum { START_SIZE = 4096, MOST_SIZE = 1 << 20 };

@@ -1,4 +1,6 @@
 /* regions/buffer.c: bytes with a reference count. Own bytes lie behind the buffer, in one block with it. */
+#include "cc/buffer.h"
+
 #include "../base/atomics.h"
 #include "regions_internal.h"
 

@@ -4,6 +4,8 @@
  *     | `size` bytes, rounded up to 8 | gap, in builds that watch | header: size << 1 |
  *     | so many bytes to align what follows                      | header: size << 1 | 1 |
  * The header lies behind, so that the latest entry is found from the top without a link, and so is the one before it. */
+#include "cc/heap.h"
+
 #include "regions_internal.h"
 
 #include <stdlib.h>
@@ -397,22 +399,4 @@ void cc_heap_print(const cc_heap_t *heap, FILE *stream) {
         fprintf(stream, "  block %zu at %p: %zu bytes%s, %zu used, %zu allocations%s\n", number--, (const void *)block, block->size,
                 block->pooled ? " of the pool" : "", used, entries, end == start_of(block) ? "" : " above a damaged header");
     }
-}
-
-/* ---- one block that knows its size ------------------------------------------------------------------------------- */
-
-void *cc_sized_alloc(size_t size) {
-    if (size - 1 >= CC__MOST) return NULL;
-    size_t *block = cc_alloc(CC__ALIGNMENT + size);
-    if (block == NULL) return NULL;
-    *block = size;
-    return (char *)block + CC__ALIGNMENT;
-}
-
-size_t cc_sized_size(const void *pointer) {
-    return pointer != NULL ? *(const size_t *)(const void *)((const char *)pointer - CC__ALIGNMENT) : 0;
-}
-
-void cc_sized_free(void *pointer) {
-    if (pointer != NULL) cc_free((char *)pointer - CC__ALIGNMENT, CC__ALIGNMENT + cc_sized_size(pointer));
 }

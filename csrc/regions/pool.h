@@ -3,6 +3,8 @@
 #ifndef CC_REGIONS_POOL_H
 #define CC_REGIONS_POOL_H
 
+#include "cc/pool.h"
+
 #include "../alloc/thread.h"
 #include "../base/atomics.h"
 #include "../base/os.h"
@@ -87,6 +89,8 @@ static inline cc__pool_cache_t *cc__pool_cache(const cc__pool_t *pool, uint64_t 
     cc__pool_cache_t *cache = caches->of[pool->number];
     return CC_LIKELY(cache->pool_id == id) ? cache : NULL;
 }
+
+size_t cc__pool_block_size(const cc_pool_t *pool);
 
 /* pool_shared.c */
 int cc__pool_share(cc__pool_t *pool); /* at the beginning; CC_ERROR_MEMORY */

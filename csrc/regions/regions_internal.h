@@ -2,7 +2,10 @@
 #ifndef CC_REGIONS_INTERNAL_H
 #define CC_REGIONS_INTERNAL_H
 
-#include "cc/regions.h"
+#include <string.h>
+
+#include "cc/alloc.h"
+#include "cc/methods.h"
 
 #include "../base/poison.h"
 #include "../base/round.h"
@@ -38,8 +41,6 @@ static inline void cc__region_give(const cc_mem_methods_t *allocator, void *poin
     else
         cc_free(pointer, size);
 }
-
-size_t cc__pool_block_size(const cc_pool_t *pool);
 
 /* A range of a region begins or ends to be somebody's. */
 static inline void cc__region_open(void *pointer, size_t size) {

@@ -2,7 +2,7 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* memmem, strtod_l */
 #endif
-#include "cc/regions.h"
+#include "cc/slice.h"
 
 #include <locale.h>
 #include <stdlib.h>

@@ -15,6 +15,8 @@
 #ifndef CC_ALLOC_H
 #define CC_ALLOC_H
 
+#include <string.h>
+
 #include "cc/base.h"
 
 /* 0 removes the statistics' code from the library; 1 compiles them in, switched off until cc_alloc_stats_enable(true). */
@@ -97,6 +99,25 @@ static inline void cc_free_inline(void *pointer, size_t size) {
 #define cc_free(pointer, size) cc_free_inline((pointer), (size))
 #endif
 #endif
+
+/* Frees what cc_alloc and its relatives returned and makes the pointer NULL. */
+#define CC_SAFE_FREE(pointer) \
+    do { \
+        cc_free_unsized(pointer); \
+        (pointer) = NULL; \
+    } while (0)
+
+/* count * size bytes, not zeroed; NULL when the product overflows. Freed with cc_free(pointer, count * size). */
+static inline CC_ATTRIBUTE((malloc, alloc_size(1, 2), warn_unused_result)) void *cc_alloc_array(size_t count, size_t size) {
+    return cc_alloc(size != 0 && count > SIZE_MAX / size ? SIZE_MAX : count * size);
+}
+
+/* For CC_CLEANUP: frees what a variable of any pointer type holds. */
+static inline void cc_alloc_cleanup(void *variable) {
+    void *pointer;
+    memcpy(&pointer, variable, sizeof pointer);
+    cc_free_unsized(pointer);
+}
 
 /* Statistics. Every thread counts in a record of its own, in relaxed atomics that only it writes; a snapshot adds the
  * records up. A snapshot that is taken while other threads allocate is never negative and is exact once they stop. */

@@ -27,6 +27,13 @@
 #define CC_UNLIKELY(condition) (condition)
 #endif
 
+/* Before a variable's declaration: function(&variable) is called when its scope is left. Each structure's header has one
+ * that fits, cc_<structure>_cleanup, which ignores NULL.
+ *     CC_CLEANUP(cc_arena_cleanup) cc_arena_t *arena = cc_arena_create(0, NULL); */
+#if defined(__GNUC__)
+#define CC_CLEANUP(function) __attribute__((cleanup(function)))
+#endif
+
 /* Bytes of a cache line of the target (not of the build host): 128 on Apple arm64, 64 elsewhere. */
 #ifndef CC_CACHE_LINE_SIZE
 #if defined(__APPLE__) && defined(__aarch64__)

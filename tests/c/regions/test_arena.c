@@ -1,5 +1,6 @@
-/* test_arena.c: cc/regions.h's arenas against a model: a list of blocks with what was written into them. */
-#include "cc/regions.h"
+/* test_arena.c: cc/arena.h against a model: a list of blocks with what was written into them. */
+#include "cc/alloc.h"
+#include "cc/arena.h"
 
 #include "../check.h"
 #include "counting.h"

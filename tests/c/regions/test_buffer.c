@@ -1,5 +1,6 @@
-/* test_buffer.c: cc/regions.h's reference counts. */
-#include "cc/regions.h"
+/* test_buffer.c: cc/buffer.h. */
+#include "cc/alloc.h"
+#include "cc/buffer.h"
 
 #include "../check.h"
 #include "counting.h"

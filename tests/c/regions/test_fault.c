@@ -134,18 +134,18 @@ static void use_buffer(void) {
     cc_buffer_release(buffer);
 }
 
-static void use_map(void) {
+static void use_file(void) {
     char name[] = "/tmp/cc_regions_XXXXXX";
     int file = mkstemp(name);
     CHECK(file >= 0 && write(file, "12345", 5) == 5);
     for (unsigned flags = 0; flags < 4; flags++) {
-        cc_map_t *map;
-        int status = cc_map_file(name, flags, &map);
-        CHECK_EQUAL(status != CC_OK, map == NULL);
+        cc_file_t *mapped;
+        int status = cc_file_open(name, flags, &mapped);
+        CHECK_EQUAL(status != CC_OK, mapped == NULL);
         if (status != CC_OK) CHECK_EQUAL(status, CC_ERROR_MEMORY);
-        nulls += map == NULL;
-        if (map != NULL) CHECK(memcmp(cc_map_slice(map).data, "12345", 5) == 0);
-        cc_unmap(map);
+        nulls += mapped == NULL;
+        if (mapped != NULL) CHECK(memcmp(cc_file_slice(mapped).data, "12345", 5) == 0);
+        cc_file_close(mapped);
     }
     close(file);
     unlink(name);
@@ -200,8 +200,8 @@ static void test_buffer(void) {
     sweep(use_buffer);
 }
 
-static void test_map(void) {
-    sweep(use_map);
+static void test_file(void) {
+    sweep(use_file);
 }
 
 static void test_debug_malloc(void) {
@@ -214,7 +214,7 @@ int main(void) {
     RUN(test_pool);
     RUN(test_pool_from_another_thread);
     RUN(test_buffer);
-    RUN(test_map);
+    RUN(test_file);
     RUN(test_debug_malloc);
     return 0;
 }

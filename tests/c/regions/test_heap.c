@@ -1,5 +1,5 @@
-/* test_heap.c: cc/regions.h's heaps against a model: a list of allocations, with checkpoints that are positions in it. */
-#include "cc/regions.h"
+/* test_heap.c: cc/heap.h against a model: a list of allocations, with checkpoints that are positions in it. */
+#include "cc/heap.h"
 
 #include "../check.h"
 #include "counting.h"
@@ -323,20 +323,6 @@ static void test_print_and_validate(void) {
     cc_heap_destroy(heap);
 }
 
-static void test_sized(void) {
-    CHECK(cc_sized_alloc(check_hide(0)) == NULL);
-    CHECK(cc_sized_alloc(check_hide(SIZE_MAX - 4)) == NULL);
-    for (size_t size = 1; size < 3000; size += 97) {
-        char *block = cc_sized_alloc(size);
-        CHECK_EQUAL((uintptr_t)block % 16, 0);
-        memset(block, 1, size);
-        CHECK_EQUAL(cc_sized_size(block), size);
-        cc_sized_free(block);
-    }
-    CHECK_EQUAL(cc_sized_size(NULL), 0);
-    cc_sized_free(NULL);
-}
-
 int main(void) {
     RUN(test_random_operations);
     RUN(test_random_operations_on_a_pool);
@@ -346,6 +332,5 @@ int main(void) {
     RUN(test_texts);
     RUN(test_bad_arguments);
     RUN(test_print_and_validate);
-    RUN(test_sized);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* test_pool.c: cc/regions.h's pools in one thread, all kinds alike, against a model: the set of live blocks. */
-#include "cc/regions.h"
+/* test_pool.c: the pools of cc/pool.h in one thread, all kinds alike, against a model: the set of live blocks. */
+#include "cc/pool.h"
 
 #include "../check.h"
 #include "counting.h"

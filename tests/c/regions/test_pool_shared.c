@@ -1,6 +1,6 @@
 /* test_pool_shared.c: pools that many threads use: no block is given out twice, none is lost, whoever frees it and whichever thread
  * ends. */
-#include "cc/regions.h"
+#include "cc/pool.h"
 
 #include "../check.h"
 

@@ -1,4 +1,4 @@
-/* test_slice.c: cc/regions.h's slices that are inlines, against loops over the bytes; the others meet Python's bytes in
+/* test_slice.c: the slices of cc/slice.h that are inlines, against loops over the bytes; the others meet Python's bytes in
  * tests/test_regions_slice.py. */
 #include "cc/regions.h"
 
@@ -94,9 +94,9 @@ static void test_helpers(void) {
         cc_pool_options_t options = {.block_size = 8};
         CC_CLEANUP(cc_pool_cleanup) cc_pool_t *pool = cc_pool_create(&options);
         CC_CLEANUP(cc_buffer_cleanup) cc_buffer_t *buffer = cc_buffer_copy("x", 1, NULL);
-        CC_CLEANUP(cc_map_cleanup) cc_map_t *map = NULL;
+        CC_CLEANUP(cc_file_cleanup) cc_file_t *file = NULL;
         CC_CLEANUP(cc_alloc_cleanup) char *block = cc_alloc(10);
-        CHECK(arena != NULL && heap != NULL && pool != NULL && buffer != NULL && map == NULL && block != NULL);
+        CHECK(arena != NULL && heap != NULL && pool != NULL && buffer != NULL && file == NULL && block != NULL);
     } /* the leak checkers see the rest */
 }
 
