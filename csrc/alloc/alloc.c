@@ -12,9 +12,9 @@
 
 _Atomic(unsigned) cc__alloc_mode;
 static cc__mutex_t mode_lock;
-static _Atomic(const cc__alloc_observer_t *) observer;
-_Atomic(const cc__plugged_observer_t *) cc__plugged_observer;
-_Atomic(const cc__plugged_t *) cc__plugged_last;
+static _Atomic(const cc__allocator_t *) observer;
+_Atomic(const cc__allocator_t *) cc__plugged_observer;
+_Atomic(const cc__allocator_t *) cc__plugged_last;
 static _Atomic(bool) libc_selected;
 
 #if defined(CC_DEBUG)
@@ -31,35 +31,32 @@ enum { FILL_FRESH = 0x55, FILL_FREED = 0xDD };
     ((cc__load_relaxed(&cc__alloc_mode) & CC__MODE_MIXED) != 0 && !mi_is_in_heap_region(pointer))
 #endif
 
-/* What the calling thread's last cc__base_ call took and gave back: bytes of whole blocks. A pointer that was aligned may
- * lie inside its block, so that its usable bytes are fewer; these are the same at both ends of a block's life. */
-static __thread struct {
-    size_t taken, released;
-} last_block __attribute__((tls_model("initial-exec")));
-
-void *cc__base_allocate(size_t size, size_t alignment, bool zero) {
+void *cc__base_allocate(cc__request_t *request) {
+    size_t bytes = request->bytes, alignment = request->alignment;
 #if !defined(CC_BACKEND_LIBC)
     /* acquire pairs with cc_alloc_select: whoever takes a block of libc's also finds the mixed mode when it frees it */
-    if (!cc__load_acquire(&libc_selected)) return cc__main_allocate_any(size, alignment, zero, &last_block.taken);
+    if (!cc__load_acquire(&libc_selected))
+        return cc__main_allocate_any(bytes, alignment, request->zero, &request->taken);
 #endif
-    return cc__libc_allocate_any(size, alignment, zero, &last_block.taken);
+    return cc__libc_allocate_any(bytes, alignment, request->zero, &request->taken);
 }
 
-void *cc__base_reallocate(void *pointer, size_t size) {
+void *cc__base_reallocate(cc__request_t *request) {
+    void *pointer = request->pointer;
 #if !defined(CC_BACKEND_LIBC)
-    if (!IS_LIBC(pointer)) return cc__main_reallocate(pointer, size, &last_block.released, &last_block.taken);
+    if (!IS_LIBC(pointer)) return cc__main_reallocate(pointer, request->bytes, &request->released, &request->taken);
 #endif
-    return cc__libc_reallocate(pointer, size, &last_block.released, &last_block.taken);
+    return cc__libc_reallocate(pointer, request->bytes, &request->released, &request->taken);
 }
 
-void cc__base_release(void *pointer) {
+void cc__base_release(cc__request_t *request) {
 #if !defined(CC_BACKEND_LIBC)
-    if (!IS_LIBC(pointer)) {
-        cc__main_release_block(pointer, &last_block.released);
+    if (!IS_LIBC(request->pointer)) {
+        cc__main_release_block(request->pointer, &request->released);
         return;
     }
 #endif
-    cc__libc_release_block(pointer, &last_block.released);
+    cc__libc_release_block(request->pointer, &request->released);
 }
 
 size_t cc_usable_size(const void *pointer) {
@@ -75,7 +72,7 @@ size_t cc__base_good_size(size_t size) {
 }
 
 /* The observer, when it is to be called. pre: `mode` was read with acquire. */
-static const cc__alloc_observer_t *observed(unsigned mode) {
+static const cc__allocator_t *observed(unsigned mode) {
     if ((mode & CC__MODE_OBSERVED) == 0) return NULL;
     return cc__load_acquire(&observer); /* pairs with the release store in cc__alloc_observe */
 }
@@ -143,14 +140,14 @@ static __attribute__((noinline)) void *allocate(size_t size, size_t bytes, size_
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe: the observer is installed */
     if (size == 0 || bytes < size || bytes > PTRDIFF_MAX || !cc__is_power_of_two(alignment))
         return count_failure(mode);
-    const cc__alloc_observer_t *watcher = observed(mode);
-    void *pointer = watcher != NULL ? watcher->allocate(size, bytes, alignment, zero)
-                                    : cc__base_allocate(bytes, alignment, zero);
+    cc__request_t request = {.size = size, .bytes = bytes, .alignment = alignment, .zero = zero};
+    const cc__allocator_t *watcher = observed(mode);
+    void *pointer = watcher != NULL ? watcher->allocate(NULL, &request) : cc__base_allocate(&request);
     if (pointer == NULL) return count_failure(mode);
 #if defined(CC_DEBUG)
     if (!zero) memset(pointer, FILL_FRESH, size);
 #endif
-    if (counting(mode)) count_allocation(cc__thread_get(), size, last_block.taken);
+    if (counting(mode)) count_allocation(cc__thread_get(), size, request.taken);
     return pointer;
 }
 
@@ -174,12 +171,13 @@ static __attribute__((noinline)) void release(void *pointer, size_t size, bool s
 #if defined(CC_DEBUG)
     memset(pointer, FILL_FREED, cc_usable_size(pointer));
 #endif
-    const cc__alloc_observer_t *watcher = observed(mode);
+    cc__request_t request = {.pointer = pointer};
+    const cc__allocator_t *watcher = observed(mode);
     if (watcher != NULL)
-        watcher->release(pointer);
+        watcher->release(NULL, &request);
     else
-        cc__base_release(pointer);
-    if (counting(mode)) count_free(cc__thread_get(), size, last_block.released, sized);
+        cc__base_release(&request);
+    if (counting(mode)) count_free(cc__thread_get(), size, request.released, sized);
 }
 
 void cc_free_unsized(void *pointer) {
@@ -195,8 +193,9 @@ void *cc_realloc(void *pointer, size_t old_size, size_t new_size) {
     cc__may_block("an allocation");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe */
     if (new_size > PTRDIFF_MAX) return count_failure(mode);
-    const cc__alloc_observer_t *watcher = observed(mode);
-    void *moved = watcher != NULL ? watcher->reallocate(pointer, new_size) : cc__base_reallocate(pointer, new_size);
+    cc__request_t request = {.pointer = pointer, .size = new_size, .bytes = new_size};
+    const cc__allocator_t *watcher = observed(mode);
+    void *moved = watcher != NULL ? watcher->reallocate(NULL, &request) : cc__base_reallocate(&request);
     if (moved == NULL) return count_failure(mode);
 #if defined(CC_DEBUG)
     if (new_size > old_size) memset((char *)moved + old_size, FILL_FRESH, new_size - old_size);
@@ -204,8 +203,8 @@ void *cc_realloc(void *pointer, size_t old_size, size_t new_size) {
     if (counting(mode)) {
         cc__thread_t *thread = cc__thread_get();
         /* The allocation first: a snapshot between the two must not find more freed than allocated. */
-        count_allocation(thread, new_size, last_block.taken);
-        count_free(thread, old_size, last_block.released, true);
+        count_allocation(thread, new_size, request.taken);
+        count_free(thread, old_size, request.released, true);
     }
     return moved;
 }
@@ -397,7 +396,7 @@ static void set_mode(unsigned flag, bool on) {
 
 CC__HOLD_OVER_FORK(mode_lock);
 
-void cc__alloc_observe(const cc__alloc_observer_t *installed) {
+void cc__alloc_observe(const cc__allocator_t *installed) {
     /* Removed, the pointer stays: a call that read the mode before still goes through the observer, which passes it on. */
     if (installed != NULL) cc__store_release(&observer, installed); /* pairs with the acquire load in observed() */
     set_mode(CC__MODE_OBSERVED, installed != NULL);

@@ -1,5 +1,5 @@
-/* alloc/observer.h: how an upper layer gets to see the runtime's allocations, and those of allocators that libcc plugs into
- * other libraries; alloc/ knows nothing of it. */
+/* alloc/observer.h: how an upper layer gets to see the requests to an allocator: to the runtime's own (cc_alloc and its kin),
+ * and to those that libcc plugs into other libraries. alloc/ knows nothing of who looks. */
 #ifndef CC_ALLOC_OBSERVER_H
 #define CC_ALLOC_OBSERVER_H
 
@@ -7,47 +7,51 @@
 
 #include "../base/atomics.h"
 
-/* Replaces the calls below while installed; each calls the cc__base_ function of the same purpose. `size` is what the
- * caller asked for, `bytes` what is to be taken for it. */
-typedef struct cc__alloc_observer {
-    void *(*allocate)(size_t size, size_t bytes, size_t alignment, bool zero);
-    void *(*reallocate)(void *pointer, size_t size);
-    void (*release)(void *pointer);
-} cc__alloc_observer_t;
+/* One call of an allocator. */
+typedef struct cc__request {
+    void *pointer;    /* reallocate, release: the block; not NULL */
+    size_t size;      /* allocate, reallocate: the bytes that the caller asked for; not 0 */
+    size_t bytes;     /* the bytes to take for them, at least `size`; an observer may raise it */
+    size_t alignment; /* allocate: a power of two; 1: none asked for */
+    bool zero;        /* allocate: the bytes are to be 0 */
+    /* What the runtime's own allocator answers, in bytes of whole blocks. They are the same at both ends of a block's life, which
+     * usable bytes are not: a pointer that was aligned may lie inside its block. Other allocators leave them alone. */
+    size_t taken;     /* the block that was taken; unchanged when there was no memory */
+    size_t released;  /* the block that was given back */
+} cc__request_t;
 
-/* Installs or (NULL) removes it. The observer must be static: calls may be in flight for ever. */
-void cc__alloc_observe(const cc__alloc_observer_t *observer);
+/* An allocator, or an observer of one. An observer has the same functions; each is called with the allocator below, not with the
+ * observer, as its first argument, and passes the call on to the function of `below` that has the same purpose. */
+typedef struct cc__allocator cc__allocator_t;
+struct cc__allocator {
+    void *(*allocate)(const cc__allocator_t *below, cc__request_t *request);
+    void *(*reallocate)(const cc__allocator_t *below, cc__request_t *request);
+    void (*release)(const cc__allocator_t *below, cc__request_t *request);
+    size_t (*good_size)(const cc__allocator_t *below, size_t size); /* usable bytes of a block of `size`; observers: NULL */
+};
 
-void *cc__base_allocate(size_t size, size_t alignment, bool zero);
-void *cc__base_reallocate(void *pointer, size_t size);
-void cc__base_release(void *pointer);
+/* ---- the runtime's own allocator -------------------------------------------------------------------------------- */
 
-/* The usable bytes that the allocator below gives to a request of `size` bytes, by its size classes. */
+/* Installs its observer, or (NULL) removes it. The observer is static, because calls may be in flight for ever. The first
+ * argument of its functions is NULL: they pass on to the three calls below. */
+void cc__alloc_observe(const cc__allocator_t *observer);
+
+void *cc__base_allocate(cc__request_t *request);
+void *cc__base_reallocate(cc__request_t *request);
+void cc__base_release(cc__request_t *request);
+
+/* The usable bytes that the runtime's allocator gives to a request of `size` bytes, by its size classes. */
 size_t cc__base_good_size(size_t size);
 
 /* ---- plugged allocators ---------------------------------------------------------------------------------------- */
 
-/* An allocator that another library uses in the place of its own. Who implements one looks at cc__plugged_observer in each
- * call and, when there is one, goes through it. Sizes are not 0; reallocate and release get live blocks. */
-typedef struct cc__plugged cc__plugged_t;
-struct cc__plugged {
-    void *(*allocate)(const cc__plugged_t *self, size_t size);
-    void *(*reallocate)(const cc__plugged_t *self, void *pointer, size_t size);
-    void (*release)(const cc__plugged_t *self, void *pointer);
-    size_t (*good_size)(const cc__plugged_t *self, size_t size); /* usable bytes of a block of `size` */
-};
+/* The observer (static) of the allocators that other libraries use in the place of their own; NULL for none. Who plugs one in
+ * looks here in each call and, when there is an observer, goes through it. Release stores by who installs it pair with
+ * acquire loads in each call. */
+extern _Atomic(const cc__allocator_t *) cc__plugged_observer;
 
-/* Each function calls the one of `below` that has the same purpose. It may ask it for more than `size` bytes. */
-typedef struct cc__plugged_observer {
-    void *(*allocate)(const cc__plugged_t *below, size_t size);
-    void *(*reallocate)(const cc__plugged_t *below, void *pointer, size_t size);
-    void (*release)(const cc__plugged_t *below, void *pointer);
-} cc__plugged_observer_t;
-
-/* The observer (static), NULL for none. Release stores by who installs it pair with acquire loads in each call. */
-extern _Atomic(const cc__plugged_observer_t *) cc__plugged_observer;
-
-/* The allocator that was plugged in last, NULL for none; for the rounding of sizes. Release and acquire: what it refers to. */
-extern _Atomic(const cc__plugged_t *) cc__plugged_last;
+/* The allocator that was plugged in last, NULL for none: for its good_size. A release store by who plugs it in pairs with the
+ * acquire loads of readers. */
+extern _Atomic(const cc__allocator_t *) cc__plugged_last;
 
 #endif

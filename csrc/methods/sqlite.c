@@ -29,37 +29,37 @@ enum { MOST = INT_MAX & ~7 };
 
 /* A backend as it is plugged in. */
 typedef struct plug {
-    cc__plugged_t plugged; /* first: the observer gives it back */
+    cc__allocator_t plugged; /* first: the observer gives it back */
     _Atomic(const cc_mem_methods_t *) below;
 } plug_t;
 
 /* pre: SQLite has got its methods from cc_sqlite3_mem_methods, in whatever thread: it hands them on to its others itself. */
-static inline const cc_mem_methods_t *below(const cc__plugged_t *self) {
+static inline const cc_mem_methods_t *below(const cc__allocator_t *self) {
     return cc__load_relaxed(&((const plug_t *)self)->below);
 }
 
-static void *allocate(const cc__plugged_t *self, size_t size) {
+static void *allocate(const cc__allocator_t *self, cc__request_t *request) {
     const cc_mem_methods_t *methods = below(self);
-    return methods->malloc(size, methods->context);
+    return methods->malloc(request->bytes, methods->context);
 }
 
-static void *reallocate(const cc__plugged_t *self, void *pointer, size_t size) {
+static void *reallocate(const cc__allocator_t *self, cc__request_t *request) {
     const cc_mem_methods_t *methods = below(self);
-    return methods->realloc(pointer, size, methods->context);
+    return methods->realloc(request->pointer, request->bytes, methods->context);
 }
 
-static void release(const cc__plugged_t *self, void *pointer) {
+static void release(const cc__allocator_t *self, cc__request_t *request) {
     const cc_mem_methods_t *methods = below(self);
-    methods->free(pointer, methods->context);
+    methods->free(request->pointer, methods->context);
 }
 
-static size_t good_size(const cc__plugged_t *self, size_t size) {
+static size_t good_size(const cc__allocator_t *self, size_t size) {
     const cc_mem_methods_t *methods = below(self);
     size_t rounded = methods->roundup(size, methods->context);
     return rounded >= size ? rounded : size;
 }
 
-static inline const cc__plugged_observer_t *observer(void) {
+static inline const cc__allocator_t *observer(void) {
     return cc__load_acquire(&cc__plugged_observer); /* pairs with who installed it */
 }
 
@@ -139,17 +139,35 @@ static const cc_mem_methods_t headed_mimalloc = {
 
 /* `methods` is what lies below `plug`: given apart, so that the compiler can call mimalloc's functions directly. */
 
+/* The same calls when somebody looks. */
+
+static __attribute__((noinline)) void *seen_malloc(const cc__allocator_t *seen_by, const plug_t *plug, size_t size) {
+    cc__request_t request = {.size = size, .bytes = size, .alignment = 1};
+    return seen_by->allocate(&plug->plugged, &request);
+}
+
+static __attribute__((noinline)) void seen_free(const cc__allocator_t *seen_by, const plug_t *plug, void *pointer) {
+    cc__request_t request = {.pointer = pointer};
+    seen_by->release(&plug->plugged, &request);
+}
+
+static __attribute__((noinline)) void *seen_realloc(const cc__allocator_t *seen_by, const plug_t *plug, void *pointer,
+                                                    size_t size) {
+    cc__request_t request = {.pointer = pointer, .size = size, .bytes = size};
+    return seen_by->reallocate(&plug->plugged, &request);
+}
+
 static inline void *plug_malloc(const plug_t *plug, const cc_mem_methods_t *methods, int size) {
     if (CC_UNLIKELY(size <= 0)) return NULL;
-    const cc__plugged_observer_t *seen_by = observer();
-    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->allocate(&plug->plugged, (size_t)size);
+    const cc__allocator_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL)) return seen_malloc(seen_by, plug, (size_t)size);
     return methods->malloc((size_t)size, methods->context);
 }
 
 static inline void plug_free(const plug_t *plug, const cc_mem_methods_t *methods, void *pointer) {
-    const cc__plugged_observer_t *seen_by = observer();
+    const cc__allocator_t *seen_by = observer();
     if (CC_UNLIKELY(seen_by != NULL))
-        seen_by->release(&plug->plugged, pointer);
+        seen_free(seen_by, plug, pointer);
     else
         methods->free(pointer, methods->context);
 }
@@ -158,8 +176,8 @@ static inline void plug_free(const plug_t *plug, const cc_mem_methods_t *methods
 static inline void *plug_realloc(const plug_t *plug, const cc_mem_methods_t *methods, void *pointer, int size) {
     if (CC_UNLIKELY(size <= 0)) return NULL;
     if (CC_UNLIKELY(pointer == NULL)) return plug_malloc(plug, methods, size);
-    const cc__plugged_observer_t *seen_by = observer();
-    if (CC_UNLIKELY(seen_by != NULL)) return seen_by->reallocate(&plug->plugged, pointer, (size_t)size);
+    const cc__allocator_t *seen_by = observer();
+    if (CC_UNLIKELY(seen_by != NULL)) return seen_realloc(seen_by, plug, pointer, (size_t)size);
     return methods->realloc(pointer, (size_t)size, methods->context);
 }
 

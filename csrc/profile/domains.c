@@ -27,25 +27,22 @@ typedef enum { MALLOC, CALLOC, REALLOC } kind_t;
 typedef struct {
     kind_t kind;
     size_t size;      /* what the caller asked for */
-    size_t bytes;     /* runtime: what is to be taken for it */
     size_t count;     /* CALLOC: size = count * element */
-    size_t alignment; /* runtime */
     void *pointer;    /* REALLOC */
     size_t element;   /* CALLOC */
-    const cc__plugged_t *below; /* sqlite */
+    cc__request_t *observed; /* observed allocators: the whole request */
+    const cc__allocator_t *below;
 } request_t;
 
 /* Hands the request to the allocator below; at least `least` bytes of it. */
 INLINE void *perform(unsigned domain, request_t request, size_t least) {
-    if (domain == CC_PROFILE_RUNTIME) {
-        size_t bytes = request.bytes < least ? least : request.bytes;
-        if (request.kind == REALLOC) return cc__base_reallocate(request.pointer, bytes);
-        return cc__base_allocate(bytes, request.alignment, request.kind == CALLOC);
-    }
-    if (domain == CC_PROFILE_SQLITE) {
-        size_t bytes = request.size < least ? least : request.size;
-        if (request.kind == REALLOC) return request.below->reallocate(request.below, request.pointer, bytes);
-        return request.below->allocate(request.below, bytes);
+    if (domain == CC_PROFILE_RUNTIME || domain == CC_PROFILE_SQLITE) {
+        cc__request_t *observed = request.observed;
+        if (observed->bytes < least) observed->bytes = least;
+        if (domain == CC_PROFILE_RUNTIME)
+            return request.kind == REALLOC ? cc__base_reallocate(observed) : cc__base_allocate(observed);
+        return request.kind == REALLOC ? request.below->reallocate(request.below, observed)
+                                       : request.below->allocate(request.below, observed);
     }
     /* acquire pairs with the release in cc_profile_wrap */
     const cc_profile_allocator_t *below = cc__load_acquire(&original[domain]);
@@ -59,13 +56,13 @@ INLINE void *perform(unsigned domain, request_t request, size_t least) {
     }
 }
 
-INLINE void perform_free(unsigned domain, const cc__plugged_t *plugged, void *pointer) {
+INLINE void perform_free(unsigned domain, request_t request, void *pointer) {
     if (domain == CC_PROFILE_RUNTIME) {
-        cc__base_release(pointer);
+        cc__base_release(request.observed);
         return;
     }
     if (domain == CC_PROFILE_SQLITE) {
-        plugged->release(plugged, pointer);
+        request.below->release(request.below, request.observed);
         return;
     }
     const cc_profile_allocator_t *below = cc__load_acquire(&original[domain]); /* as in perform() */
@@ -106,15 +103,15 @@ INLINE void *perform_timed(cc__shard_t *shard, unsigned domain, request_t reques
     return pointer;
 }
 
-INLINE void perform_free_timed(cc__shard_t *shard, unsigned domain, const cc__plugged_t *plugged, void *pointer,
+INLINE void perform_free_timed(cc__shard_t *shard, unsigned domain, request_t request, void *pointer,
                                bool timed) {
     if (CC_LIKELY(!timed)) {
-        perform_free(domain, plugged, pointer);
+        perform_free(domain, request, pointer);
         return;
     }
     prepare_timing(shard);
     uint64_t before = cc__cycles();
-    perform_free(domain, plugged, pointer);
+    perform_free(domain, request, pointer);
     finish_timing(shard, shard->free_latency, cc__cycles() - before);
 }
 
@@ -345,11 +342,11 @@ INLINE void *allocate_slowly(uint64_t config, unsigned domain, request_t request
 
 /* ---- free ------------------------------------------------------------------------------------------------------- */
 
-INLINE void release_slowly(uint64_t config, unsigned domain, const cc__plugged_t *plugged, void *pointer) {
+INLINE void release_slowly(uint64_t config, unsigned domain, request_t request, void *pointer) {
     uint64_t state;
     cc__shard_t *shard = pointer != NULL && config != 0 ? own_shard_for_free(config, domain, &state) : NULL;
     if (CC_UNLIKELY(shard == NULL)) {
-        perform_free(domain, plugged, pointer);
+        perform_free(domain, request, pointer);
         return;
     }
     cc__thread_t *thread = shard->thread;
@@ -362,7 +359,7 @@ INLINE void release_slowly(uint64_t config, unsigned domain, const cc__plugged_t
         count_free(shard, domain, record, cc__record_size(leaf, index, record));
     else if (exact)
         cc__own_add(&shard->untracked_frees, 1);
-    perform_free_timed(shard, domain, plugged, pointer, is_timed(shard, exact));
+    perform_free_timed(shard, domain, request, pointer, is_timed(shard, exact));
     thread->observer_state = state;
 }
 
@@ -466,19 +463,19 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
 
 #define DEFINE_WRAPPERS(name, domain) \
     APART void *name##_malloc_slowly(size_t size, uint64_t config) { \
-        request_t request = {.kind = MALLOC, .size = size, .bytes = size}; \
+        request_t request = {.kind = MALLOC, .size = size}; \
         return allocate_slowly(config, domain, request); \
     } \
     APART void *name##_malloc_recorded(size_t size, uint64_t config) { \
         cc__shard_t *shard = common_shard(config); \
         if (CC_UNLIKELY(shard == NULL || size > UNGUARDED_SIZE)) return name##_malloc_slowly(size, config); \
-        request_t request = {.kind = MALLOC, .size = size, .bytes = size}; \
+        request_t request = {.kind = MALLOC, .size = size}; \
         shard->timing_countdown--; \
         return record_small(shard, domain, perform(domain, request, shard->least_size), size); \
     } \
     static void *name##_malloc(void *context, size_t size) { \
         (void)context; \
-        request_t request = {.kind = MALLOC, .size = size, .bytes = size}; \
+        request_t request = {.kind = MALLOC, .size = size}; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
         if (CC_UNLIKELY(!may_pass_unsampled(config, domain, size))) return name##_malloc_recorded(size, config); \
         return perform(domain, request, 0); \
@@ -497,25 +494,25 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
         return perform(domain, request, 0); \
     } \
     APART void *name##_realloc_slowly(void *pointer, size_t size, uint64_t config) { \
-        request_t request = {.kind = REALLOC, .size = size, .bytes = size, .pointer = pointer}; \
+        request_t request = {.kind = REALLOC, .size = size, .pointer = pointer}; \
         return reallocate_slowly(config, domain, request); \
     } \
     static void *name##_realloc(void *context, void *pointer, size_t size) { \
         (void)context; \
-        request_t request = {.kind = REALLOC, .size = size, .bytes = size, .pointer = pointer}; \
+        request_t request = {.kind = REALLOC, .size = size, .pointer = pointer}; \
         uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
         if (CC_LIKELY(config == 0)) return perform(domain, request, 0); \
         return name##_realloc_slowly(pointer, size, config); \
     } \
     APART void name##_free_slowly(void *pointer, uint64_t config) { \
-        release_slowly(config, domain, NULL, pointer); \
+        release_slowly(config, domain, (request_t){0}, pointer); \
     } \
     APART void name##_free_recorded(void *pointer, uint64_t config) { \
         cc__shard_t *shard = common_shard(config); \
         if (CC_UNLIKELY(shard == NULL || !forget_small(shard, domain, pointer))) \
             name##_free_slowly(pointer, config); \
         else \
-            perform_free(domain, NULL, pointer); \
+            perform_free(domain, (request_t){0}, pointer); \
     } \
     static void name##_free(void *context, void *pointer) { \
         (void)context; \
@@ -523,62 +520,40 @@ INLINE bool forget_small(cc__shard_t *shard, unsigned domain, void *pointer) {
         if (CC_UNLIKELY(may_be_recorded(config, pointer))) \
             name##_free_recorded(pointer, config); \
         else \
-            perform_free(domain, NULL, pointer); \
+            perform_free(domain, (request_t){0}, pointer); \
     }
 
 DEFINE_WRAPPERS(raw, CC_PROFILE_RAW)
 DEFINE_WRAPPERS(mem, CC_PROFILE_MEM)
 DEFINE_WRAPPERS(object, CC_PROFILE_OBJECT)
 
-/* The runtime's own allocations come through the observer of alloc/. */
-static void *runtime_allocate(size_t size, size_t bytes, size_t alignment, bool zero) {
-    request_t request = {.kind = zero ? CALLOC : MALLOC, .size = size, .bytes = bytes, .alignment = alignment};
-    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_RUNTIME]);
-    if (config == 0) return perform(CC_PROFILE_RUNTIME, request, 0);
-    return allocate_slowly(config, CC_PROFILE_RUNTIME, request);
-}
+/* The runtime's own allocations come through its observer, SQLite's through that of whatever allocator is plugged into it. */
+#define DEFINE_OBSERVER(name, domain) \
+    static void *name##_allocate(const cc__allocator_t *below, cc__request_t *observed) { \
+        request_t request = {.kind = MALLOC, .size = observed->size, .observed = observed, .below = below}; \
+        uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
+        if (config == 0) return perform(domain, request, 0); \
+        return allocate_slowly(config, domain, request); \
+    } \
+    static void *name##_reallocate(const cc__allocator_t *below, cc__request_t *observed) { \
+        request_t request = {.kind = REALLOC, .size = observed->size, .pointer = observed->pointer, \
+                             .observed = observed, .below = below}; \
+        uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
+        if (config == 0) return perform(domain, request, 0); \
+        return reallocate_slowly(config, domain, request); \
+    } \
+    static void name##_release(const cc__allocator_t *below, cc__request_t *observed) { \
+        request_t request = {.observed = observed, .below = below}; \
+        uint64_t config = cc__load_acquire(&cc__profile_config[domain]); \
+        if (config == 0 || !may_be_recorded(config, observed->pointer)) \
+            perform_free(domain, request, observed->pointer); \
+        else \
+            release_slowly(config, domain, request, observed->pointer); \
+    } \
+    const cc__allocator_t cc__##name##_observer = {name##_allocate, name##_reallocate, name##_release, NULL};
 
-static void *runtime_reallocate(void *pointer, size_t size) {
-    request_t request = {.kind = REALLOC, .size = size, .bytes = size, .pointer = pointer};
-    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_RUNTIME]);
-    if (config == 0) return perform(CC_PROFILE_RUNTIME, request, 0);
-    return reallocate_slowly(config, CC_PROFILE_RUNTIME, request);
-}
-
-static void runtime_release(void *pointer) {
-    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_RUNTIME]);
-    if (config == 0 || !may_be_recorded(config, pointer))
-        perform_free(CC_PROFILE_RUNTIME, NULL, pointer);
-    else
-        release_slowly(config, CC_PROFILE_RUNTIME, NULL, pointer);
-}
-
-const cc__alloc_observer_t cc__runtime_observer = {runtime_allocate, runtime_reallocate, runtime_release};
-
-/* SQLite's come through the other one, from whatever allocator is plugged into it. */
-static void *sqlite_allocate(const cc__plugged_t *below, size_t size) {
-    request_t request = {.kind = MALLOC, .size = size, .below = below};
-    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
-    if (config == 0) return perform(CC_PROFILE_SQLITE, request, 0);
-    return allocate_slowly(config, CC_PROFILE_SQLITE, request);
-}
-
-static void *sqlite_reallocate(const cc__plugged_t *below, void *pointer, size_t size) {
-    request_t request = {.kind = REALLOC, .size = size, .pointer = pointer, .below = below};
-    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
-    if (config == 0) return perform(CC_PROFILE_SQLITE, request, 0);
-    return reallocate_slowly(config, CC_PROFILE_SQLITE, request);
-}
-
-static void sqlite_release(const cc__plugged_t *below, void *pointer) {
-    uint64_t config = cc__load_acquire(&cc__profile_config[CC_PROFILE_SQLITE]);
-    if (config == 0 || !may_be_recorded(config, pointer))
-        perform_free(CC_PROFILE_SQLITE, below, pointer);
-    else
-        release_slowly(config, CC_PROFILE_SQLITE, below, pointer);
-}
-
-const cc__plugged_observer_t cc__sqlite_observer = {sqlite_allocate, sqlite_reallocate, sqlite_release};
+DEFINE_OBSERVER(runtime, CC_PROFILE_RUNTIME)
+DEFINE_OBSERVER(sqlite, CC_PROFILE_SQLITE)
 
 /* The domains that cc_profile_wrap is for. */
 static bool is_wrapped(unsigned domain) {

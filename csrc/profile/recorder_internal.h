@@ -294,8 +294,7 @@ void cc__sites_unlock(void);
 
 /* ---- domains (domains.c) ---------------------------------------------------------------------------------------- */
 
-extern const cc__alloc_observer_t cc__runtime_observer;
-extern const cc__plugged_observer_t cc__sqlite_observer;
+extern const cc__allocator_t cc__runtime_observer, cc__sqlite_observer;
 /* CC_PROFILE_CLASSES_… of each domain. Written while nothing of the domain is recorded. */
 extern unsigned cc__profile_classes[CC_PROFILE_DOMAINS];
 

@@ -17,7 +17,7 @@
 
 /* Bytes of the block that SQLite's allocator gives to a request of `size` bytes. */
 static double plugged_size(uint64_t size) {
-    const cc__plugged_t *plugged = cc__load_acquire(&cc__plugged_last); /* pairs with who plugged it in */
+    const cc__allocator_t *plugged = cc__load_acquire(&cc__plugged_last); /* pairs with who plugged it in */
     return plugged != NULL ? (double)plugged->good_size(plugged, size > 0 ? size : 1) : (double)size;
 }
 

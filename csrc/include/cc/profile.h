@@ -17,15 +17,34 @@
 extern "C" {
 #endif
 
-/* Sources of allocations. */
+/* The sources of allocations, or *domains*: the identifier after CC_PROFILE_, the name in reports, the kind, and what comes from
+ * it, in words that follow "Allocations of". A domain's number is its place in this list. */
+#define CC_PROFILE_DOMAIN_LIST(X) \
+    X(RUNTIME, "runtime", OWN, "this library: cc_alloc and its kin") \
+    X(RAW, "raw", WRAPPED, "Python's PyMem_RawMalloc domain") \
+    X(MEM, "mem", WRAPPED, "Python's PyMem_Malloc domain") \
+    X(OBJECT, "object", WRAPPED, "Python's PyObject_Malloc domain") \
+    X(SQLITE, "sqlite", PLUGGED, "SQLite, when it runs on this library's allocators")
+
+#define CC_PROFILE_DOMAIN_ID(id, name, kind, about) CC_PROFILE_##id,
+enum { CC_PROFILE_DOMAIN_LIST(CC_PROFILE_DOMAIN_ID) CC_PROFILE_DOMAINS };
+#undef CC_PROFILE_DOMAIN_ID
+
+/* How the recorder gets to see a domain's allocations. */
 enum {
-    CC_PROFILE_RUNTIME = 0, /* libcc's own: cc_alloc and its kin */
-    CC_PROFILE_RAW = 1,     /* Python's PyMem_RawMalloc domain */
-    CC_PROFILE_MEM = 2,     /* Python's PyMem_Malloc domain */
-    CC_PROFILE_OBJECT = 3,  /* Python's PyObject_Malloc domain */
-    CC_PROFILE_SQLITE = 4,  /* what SQLite takes from libcc's allocators: cc_sqlite3_mem_methods */
-    CC_PROFILE_DOMAINS = 5
+    CC_PROFILE_KIND_OWN = 0,     /* they are libcc's own: while a profile looks */
+    CC_PROFILE_KIND_WRAPPED = 1, /* while the wrapper of cc_profile_wrap is in place */
+    CC_PROFILE_KIND_PLUGGED = 2, /* another library uses an allocator of libcc's in the place of its own: while a profile looks */
+    CC_PROFILE_KINDS = 3
 };
+
+/* What the list says of a domain: static texts, and one of CC_PROFILE_KIND_…; NULL and -1 for a number that is no domain's. */
+CC_API const char *cc_profile_domain_name(unsigned domain);
+CC_API const char *cc_profile_domain_about(unsigned domain);
+CC_API int cc_profile_domain_kind(unsigned domain);
+
+/* The domain of this name; CC_PROFILE_DOMAINS for no such name, and for NULL. */
+CC_API unsigned cc_profile_domain_by_name(const char *name);
 
 /* Size classes of the histograms: bin 0 is size 0; bins 1..64 are 8 bytes wide up to 512; then four to an octave. */
 enum { CC_PROFILE_BINS = 217 };

@@ -73,12 +73,22 @@ static void test_every_request_and_all_after_it_fail(void) {
     sweep(true);
 }
 
-static void *see_allocate(size_t size, size_t bytes, size_t alignment, bool zero) {
-    (void)size;
-    return cc__base_allocate(bytes, alignment, zero);
+static void *see_allocate(const cc__allocator_t *below, cc__request_t *request) {
+    (void)below;
+    return cc__base_allocate(request);
 }
 
-static const cc__alloc_observer_t watcher = {see_allocate, cc__base_reallocate, cc__base_release};
+static void *see_reallocate(const cc__allocator_t *below, cc__request_t *request) {
+    (void)below;
+    return cc__base_reallocate(request);
+}
+
+static void see_release(const cc__allocator_t *below, cc__request_t *request) {
+    (void)below;
+    cc__base_release(request);
+}
+
+static const cc__allocator_t watcher = {see_allocate, see_reallocate, see_release, NULL};
 
 static void test_the_sweep_under_an_observer(void) {
     cc__alloc_observe(&watcher);

@@ -1,4 +1,4 @@
-/* test_observer.c: the observer of alloc/alloc_internal.h sees every call, with the caller's sizes, and steps aside. */
+/* test_observer.c: the observer of alloc/observer.h sees every call, with the caller's sizes, and steps aside. */
 #include "alloc/alloc_internal.h"
 
 #include <stdatomic.h>
@@ -10,28 +10,30 @@ static struct {
 } seen;
 static atomic_bool refuse;
 
-static void *see_allocate(size_t size, size_t bytes, size_t alignment, bool zero) {
+static void *see_allocate(const cc__allocator_t *below, cc__request_t *request) {
+    CHECK(below == NULL && request->pointer == NULL);
     atomic_fetch_add(&seen.allocations, 1);
-    atomic_store(&seen.size, size);
-    atomic_store(&seen.bytes, bytes);
-    atomic_store(&seen.alignment, alignment);
-    atomic_store(&seen.zero, zero);
-    return atomic_load(&refuse) ? NULL : cc__base_allocate(bytes, alignment, zero);
+    atomic_store(&seen.size, request->size);
+    atomic_store(&seen.bytes, request->bytes);
+    atomic_store(&seen.alignment, request->alignment);
+    atomic_store(&seen.zero, request->zero);
+    return atomic_load(&refuse) ? NULL : cc__base_allocate(request);
 }
 
-static void *see_reallocate(void *pointer, size_t size) {
+static void *see_reallocate(const cc__allocator_t *below, cc__request_t *request) {
+    CHECK(below == NULL && request->pointer != NULL);
     atomic_fetch_add(&seen.reallocations, 1);
-    atomic_store(&seen.size, size);
-    return atomic_load(&refuse) ? NULL : cc__base_reallocate(pointer, size);
+    atomic_store(&seen.size, request->size);
+    return atomic_load(&refuse) ? NULL : cc__base_reallocate(request);
 }
 
-static void see_release(void *pointer) {
-    CHECK(pointer != NULL);
+static void see_release(const cc__allocator_t *below, cc__request_t *request) {
+    CHECK(below == NULL && request->pointer != NULL);
     atomic_fetch_add(&seen.releases, 1);
-    cc__base_release(pointer);
+    cc__base_release(request);
 }
 
-static const cc__alloc_observer_t watcher = {see_allocate, see_reallocate, see_release};
+static const cc__allocator_t watcher = {see_allocate, see_reallocate, see_release, NULL};
 
 static void check_seen(uint64_t allocations, uint64_t reallocations, uint64_t releases) {
     CHECK_EQUAL(atomic_load(&seen.allocations), allocations);
@@ -119,6 +121,30 @@ static void test_statistics_go_on_beside_an_observer(void) {
     cc_alloc_stats_enable(false);
 }
 
+static void *take_more(const cc__allocator_t *below, cc__request_t *request) {
+    (void)below;
+    request->bytes += 1000;
+    return cc__base_allocate(request);
+}
+
+static const cc__allocator_t generous = {take_more, see_reallocate, see_release, NULL};
+
+static void test_an_observer_may_take_more_than_was_asked_for(void) {
+    cc_alloc_stats_enable(true);
+    cc_alloc_stats_reset();
+    cc__alloc_observe(&generous);
+    void *block = cc_alloc(100);
+    cc__alloc_observe(NULL);
+    CHECK(cc_usable_size(block) >= 1100);
+    if (cc_alloc_stats_enabled()) {
+        CHECK_EQUAL(cc_alloc_stats_snapshot().alloc_bytes, 100);
+        CHECK_EQUAL(cc_alloc_stats_snapshot().alloc_block_bytes, cc_usable_size(block));
+    }
+    cc_free(block, 100);
+    CHECK_EQUAL(cc_alloc_stats_snapshot().current_block_bytes, 0);
+    cc_alloc_stats_enable(false);
+}
+
 static void test_an_observer_that_gives_nothing_is_a_failure(void) {
     cc_alloc_stats_enable(true);
     void *block = cc_alloc(100);
@@ -189,6 +215,7 @@ int main(void) {
     RUN(test_every_call_is_seen);
     RUN(test_bad_arguments_are_not_passed_on);
     RUN(test_statistics_go_on_beside_an_observer);
+    RUN(test_an_observer_may_take_more_than_was_asked_for);
     RUN(test_an_observer_that_gives_nothing_is_a_failure);
     RUN(test_installing_while_others_allocate);
     RUN(test_good_size_is_what_is_given);
