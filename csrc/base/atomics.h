@@ -12,6 +12,7 @@
 #define cc__store_release(object, value) atomic_store_explicit((object), (value), memory_order_release)
 #define cc__add_acq_rel(object, value) atomic_fetch_add_explicit((object), (value), memory_order_acq_rel)
 #define cc__add_relaxed(object, value) atomic_fetch_add_explicit((object), (value), memory_order_relaxed)
+#define cc__add_release(object, value) atomic_fetch_add_explicit((object), (value), memory_order_release)
 #define cc__or_relaxed(object, value) atomic_fetch_or_explicit((object), (value), memory_order_relaxed)
 #define cc__and_relaxed(object, value) atomic_fetch_and_explicit((object), (value), memory_order_relaxed)
 #define cc__exchange_relaxed(object, value) atomic_exchange_explicit((object), (value), memory_order_relaxed)

@@ -1,11 +1,11 @@
-/* platform/heap.c: the heaps of Win32. A private heap is one of alloc/heap.h, the process's is cc_alloc itself. A block has a
+/* platform/heap.c: the heaps of Win32. A private heap is one of alloc/backend.h, the process's is cc_alloc itself. A block has a
  * header of 16 bytes with its heap and its size, so that HeapSize tells what was asked for and a block of another heap, or a freed
  * one, is refused. */
 #include "platform_internal.h"
 
 #include <string.h>
 
-#include "../alloc/heap.h"
+#include "../alloc/backend.h"
 #include "cc/alloc.h"
 #include "compat/memory_wrapper.h"
 

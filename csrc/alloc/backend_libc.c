@@ -1,10 +1,9 @@
-/* alloc/heap.c: alloc/heap.h for builds without mimalloc, on the process's malloc. */
-#include "heap.h"
-
+/* alloc/backend_libc.c: private heaps on libc's malloc: a list of the blocks. Empty in builds with another backend. */
 #if defined(CC_BACKEND_LIBC)
 #include <string.h>
 
 #include "../base/os.h"
+#include "backend.h"
 
 typedef struct node {
     _Alignas(16) struct node *next;
