@@ -21,7 +21,9 @@ INCLUDE = CSRC / "include"
 ABI_VERSION = int(re.search(r"define CC_ABI_VERSION (\d+)", (INCLUDE / "cc" / "base.h").read_text()).group(1))
 SONAME = f"libcc.so.{ABI_VERSION}"
 WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-Wstrict-prototypes"]
-BASE_FLAGS = ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-pthread", *WARNINGS]
+# What newer compilers refuse by themselves: a call without a declaration, a pointer to another type.
+ERRORS = ["-Werror=implicit-function-declaration", "-Werror=incompatible-pointer-types", "-Werror=int-conversion"]
+BASE_FLAGS = ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-pthread", *WARNINGS, *ERRORS]
 RELEASE_FLAGS = ["-O2", "-g1"]
 LAYERS = ["base", "alloc", "methods", "regions", "platform", "smr", "collections", "profile"]
 

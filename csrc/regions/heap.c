@@ -6,8 +6,10 @@
  * The header lies behind, so that the latest entry is found from the top without a link, and so is the one before it. */
 #include "cc/heap.h"
 
+#include "pool.h"
 #include "regions_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { WORD = sizeof(size_t), SMALLEST_POOLED = 256 };

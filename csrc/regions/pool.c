@@ -2,6 +2,8 @@
  * pool_shared.c. */
 #include "pool.h"
 
+#include <stdio.h>
+
 enum { CHUNK_BYTES = 4096, MOST_CHUNK_BYTES = 1 << 20, MOST_ALIGNMENT = 4096, RUN = 32 };
 
 static inline cc__pool_t *whole(const cc_pool_t *pool) {
