@@ -2,8 +2,8 @@
 regions of memory as objects: :class:`Arena`, :class:`Heap`, :class:`Pool`, :class:`MappedFile`.
 
 >>> from concurrent_collections import memory
->>> memory.allocators.backends
-('system', 'mimalloc', 'debug', 'static', 'buddy')
+>>> memory.allocators.backends[:3]
+('system', 'mimalloc', 'debug')
 >>> memory.allocators.configure("buddy", buffer_bytes=1 << 20)
 >>> memory.allocators.status().current
 0

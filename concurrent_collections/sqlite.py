@@ -190,5 +190,5 @@ def status(*, reset: bool = False) -> SqliteStatus:
         malloc_count=current["malloc_count"],
         largest_request=highest["largest_request"],
         pagecache_overflow=current["pagecache_overflow"],
-        buffer=memory.allocators.buffer_status(backend) if backend in ("static", "buddy") else None,
+        buffer=memory.allocators.buffer_status(backend) if backend is not None else None,
     )

@@ -23,76 +23,11 @@
 #include <string.h>
 
 #include "../base/round.h"
+#include "bitmap.h"
+#include "buddy.h"
 #include "methods_internal.h"
 
 #define NOTHING UINT64_MAX
-
-/* For what every call does, so that it is compiled for the lowest tier by itself. */
-#define HOT static inline __attribute__((always_inline))
-
-/* ---- bitmaps with summaries ----------------------------------------------------------------------------------------
- *
- * A summary's bit is set when the word below it is not 0, and cleared only when a search finds that the word is: words near the
- * front come and go all the time. */
-
-enum { LEVELS = 6 };
-
-HOT size_t words_for(size_t bits) {
-    return (bits + 63) / 64;
-}
-
-/* Words of a map and its summaries, up to one of a single word; there is one summary at least. */
-static size_t map_words(size_t bits) {
-    size_t words = words_for(bits), sum = words;
-    do sum += words = words_for(words);
-    while (words > 1);
-    return sum;
-}
-
-/* Sets the bits of the summaries above a word that was 0. */
-static __attribute__((noinline)) void map_summarize(uint64_t *map, size_t words, size_t word) {
-    for (uint64_t old = 0; words > 1 && old == 0; word /= 64) {
-        map += words;
-        words = words_for(words);
-        old = map[word / 64];
-        map[word / 64] = old | (uint64_t)1 << (word % 64);
-    }
-}
-
-/* The lowest bit; SIZE_MAX if there is none. */
-static __attribute__((noinline)) size_t map_lowest(uint64_t *map, size_t words) {
-    uint64_t *levels[LEVELS] = {map};
-    unsigned top = 0, level;
-    do {
-        map += words;
-        levels[++top] = map;
-        words = words_for(words);
-    } while (words > 1);
-    size_t at = 0;
-    for (level = top;;) {
-        uint64_t word = levels[level][at];
-        if (word != 0) {
-            at = at * 64 + (size_t)__builtin_ctzll(word);
-            if (level-- == 0) return at;
-        } else {
-            if (level++ == top) return SIZE_MAX;
-            levels[level][at / 64] &= ~((uint64_t)1 << (at % 64));
-            at /= 64;
-        }
-    }
-}
-
-HOT void map_set(uint64_t *map, size_t words, size_t bit) {
-    uint64_t *summary = &map[words + bit / 4096], old = *summary;
-    map[bit / 64] |= (uint64_t)1 << (bit % 64);
-    *summary = old | (uint64_t)1 << (bit / 64 % 64);
-    if (CC_UNLIKELY(old == 0)) map_summarize(map + words, words_for(words), bit / 4096);
-}
-
-/* Returns what is left of its word. */
-HOT uint64_t map_clear(uint64_t *map, size_t bit) {
-    return map[bit / 64] &= ~((uint64_t)1 << (bit % 64));
-}
 
 /* ---- one word ---------------------------------------------------------------------------------------------------------- */
 
@@ -100,26 +35,26 @@ enum { RANKS = 6, TIERS = CC__BUDDY_TIERS };
 
 #define NO_SPARE UINT32_MAX
 
-HOT uint64_t ones(unsigned rank) {
+CC__HOT uint64_t ones(unsigned rank) {
     return ((uint64_t)1 << (1u << rank)) - 1;
 }
 
 /* The last bits of the free blocks of that rank, of the lowest one at least; 0 if there are none. As one finds a zero byte in a
  * word: a field of zeros in ~word turns to ones when 1 is taken from each field. */
-HOT uint64_t free_fields(uint64_t word, unsigned rank) {
+CC__HOT uint64_t free_fields(uint64_t word, unsigned rank) {
     static const uint64_t firsts[RANKS] = {UINT64_MAX,          0x5555555555555555u, 0x1111111111111111u,
                                            0x0101010101010101u, 0x0001000100010001u, 0x0000000100000001u};
     return (~word - firsts[rank]) & word & firsts[rank] << ((1u << rank) - 1);
 }
 
 /* How many ranks a word has free blocks for: 0 if it is 0, else 1 + the order of the largest. pre: it is not all ones. */
-HOT unsigned ranks_of(uint64_t word) {
+CC__HOT unsigned ranks_of(uint64_t word) {
     return (unsigned)(word != 0) + (free_fields(word, 1) != 0) + (free_fields(word, 2) != 0) + (free_fields(word, 3) != 0) +
            (free_fields(word, 4) != 0) + (free_fields(word, 5) != 0);
 }
 
 /* The lowest free block of that rank. pre: there is one. */
-HOT unsigned find_in(uint64_t word, unsigned rank) {
+CC__HOT unsigned find_in(uint64_t word, unsigned rank) {
     return (unsigned)__builtin_ctzll(free_fields(word, rank)) & ~0u << rank;
 }
 
@@ -138,39 +73,39 @@ static size_t pieces_in(uint64_t word) {
 /* ---- the words of a tier by rank; the lock is held ------------------------------------------------------------------------ */
 
 /* A place in atoms to the number of the word that holds it. */
-HOT size_t word_at(uint32_t place, unsigned tier) {
+CC__HOT size_t word_at(uint32_t place, unsigned tier) {
     return (size_t)((uint64_t)place >> (6 * tier + 6));
 }
 
-/* Moves a word from the map of its rank to that of its new one. `ranks`: as of ranks_of. */
-HOT void set_ranks(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned ranks) {
+/* Moves a word from the bitmap of its rank to that of its new one. `ranks`: as of ranks_of. */
+CC__HOT void set_ranks(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned ranks) {
     size_t bit = word_at(place, tier);
     unsigned old = self->ranks[tier][bit];
     if (old == ranks) return;
     self->ranks[tier][bit] = (uint8_t)ranks;
     if (old > 0) {
         unsigned order = 6 * tier + old - 1;
-        uint64_t left = map_clear(self->map[order], bit);
+        uint64_t left = cc__bitmap_clear(self->bitmap[order], bit);
         if (self->lowest[order] >> 8 == place) {
             size_t next = CC_LIKELY(left != 0) ? bit / 64 * 64 + (size_t)__builtin_ctzll(left)
-                                               : map_lowest(self->map[order], self->map_words[tier]);
+                                               : cc__bitmap_lowest(self->bitmap[order], self->bitmap_words[tier]);
             self->lowest[order] = next != SIZE_MAX ? (uint64_t)next << (6 * tier + 6) << 8 | tier : NOTHING;
         }
     }
     if (ranks > 0) {
         unsigned order = 6 * tier + ranks - 1;
         uint64_t key = (uint64_t)place << 8 | tier, lowest = self->lowest[order];
-        map_set(self->map[order], self->map_words[tier], bit);
+        cc__bitmap_set(self->bitmap[order], self->bitmap_words[tier], bit);
         self->lowest[order] = key < lowest ? key : lowest;
     }
 }
 
-HOT uint64_t least(uint64_t one, uint64_t other) {
+CC__HOT uint64_t least(uint64_t one, uint64_t other) {
     return one < other ? one : other;
 }
 
 /* The lowest word with a free block of that rank or more. Without branches: the sizes of requests are hard to predict. */
-HOT uint64_t lowest_for(const cc__buddy_t *self, unsigned tier, unsigned rank) {
+CC__HOT uint64_t lowest_for(const cc__buddy_t *self, unsigned tier, unsigned rank) {
     const uint64_t *lowest = &self->lowest[6 * tier];
     uint64_t high = least(lowest[5], rank <= 4 ? lowest[4] : NOTHING);
     uint64_t middle = least(rank <= 3 ? lowest[3] : NOTHING, rank <= 2 ? lowest[2] : NOTHING);
@@ -179,7 +114,7 @@ HOT uint64_t lowest_for(const cc__buddy_t *self, unsigned tier, unsigned rank) {
 }
 
 /* The first atom of the word that holds a place. */
-HOT uint32_t begin_of(uint32_t place, unsigned tier) {
+CC__HOT uint32_t begin_of(uint32_t place, unsigned tier) {
     return (uint32_t)((uint64_t)place >> (6 * tier + 6) << (6 * tier + 6));
 }
 
@@ -198,7 +133,7 @@ static void note_above(cc__buddy_t *self, unsigned tier) {
 
 /* ---- taking and giving ------------------------------------------------------------------------------------------------------ */
 
-HOT uint32_t take_in_word(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
+CC__HOT uint32_t take_in_word(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
     uint64_t *word = &self->words[tier][word_at(place, tier)], old = *word;
     unsigned at = find_in(old, rank);
     *word = old & ~(ones(rank) << at);
@@ -219,7 +154,7 @@ static __attribute__((noinline)) uint32_t take_from_above(cc__buddy_t *self, uin
 }
 
 /* The lowest free block of order 6 tier + rank, now taken; UINT32_MAX if there is none. */
-HOT uint32_t take(cc__buddy_t *self, unsigned tier, unsigned rank) {
+CC__HOT uint32_t take(cc__buddy_t *self, unsigned tier, unsigned rank) {
     uint64_t key = lowest_for(self, tier, rank);
     if (CC_UNLIKELY(self->above[tier] < key)) return take_from_above(self, self->above[tier], tier, rank);
     if (CC_UNLIKELY(key == NOTHING)) return UINT32_MAX;
@@ -244,7 +179,7 @@ static __attribute__((noinline)) void give_above(cc__buddy_t *self, uint32_t pla
 }
 
 /* The common case of give_above: in the lowest tier, and it stays there. */
-HOT void give(cc__buddy_t *self, uint32_t place, unsigned rank) {
+CC__HOT void give(cc__buddy_t *self, uint32_t place, unsigned rank) {
     uint64_t *word = &self->words[0][place / 64], old = *word, now = old | ones(rank) << (place % 64);
     if (CC_UNLIKELY(now == UINT64_MAX)) {
         give_above(self, place, 0, rank);
@@ -262,18 +197,18 @@ static __attribute__((noinline)) uint32_t take_large(cc__buddy_t *self, unsigned
 
 /* ---- the methods ------------------------------------------------------------------------------------------------------ */
 
-HOT size_t block_bytes(const cc__buddy_t *self, unsigned order) {
+CC__HOT size_t block_bytes(const cc__buddy_t *self, unsigned order) {
     return (size_t)1 << (self->atom_shift + order);
 }
 
 /* The order of blocks for `size` > 0 bytes. */
-HOT unsigned order_for(const cc__buddy_t *self, size_t size) {
+CC__HOT unsigned order_for(const cc__buddy_t *self, size_t size) {
     size_t atoms = (size - 1) >> self->atom_shift;
     return atoms == 0 ? 0 : 64 - (unsigned)__builtin_clzll(atoms);
 }
 
 /* Joins the spare block with the rest of free memory. */
-HOT void give_spare(cc__buddy_t *self) {
+CC__HOT void give_spare(cc__buddy_t *self) {
     uint32_t place = self->spare;
     if (place == NO_SPARE) return;
     unsigned order = self->control[place] - 1u;
@@ -288,7 +223,7 @@ HOT void give_spare(cc__buddy_t *self) {
 
 /* Whether the spare block is the lowest place for its order. (If it had a free neighbour to join with below it, that one would
  * be lower.) */
-HOT bool spare_is_lowest(const cc__buddy_t *self, unsigned order) {
+CC__HOT bool spare_is_lowest(const cc__buddy_t *self, unsigned order) {
     unsigned tier = order / RANKS, rank = order % RANKS;
     uint32_t begin = begin_of(self->spare, tier);
     uint64_t best = least(lowest_for(self, tier, rank), self->above[tier]);
@@ -324,7 +259,7 @@ static void *buddy_malloc(size_t size, void *context) {
     return self->pool + ((size_t)place << self->atom_shift);
 }
 
-HOT uint32_t place_of(const cc__buddy_t *self, const void *pointer) {
+CC__HOT uint32_t place_of(const cc__buddy_t *self, const void *pointer) {
     return (uint32_t)((size_t)((const char *)pointer - self->pool) >> self->atom_shift);
 }
 
@@ -360,11 +295,11 @@ static void *buddy_realloc(void *pointer, size_t size, void *context) {
     return moved;
 }
 
-/* ---- layout: words | maps | ranks | control bytes | atoms ------------------------------------------------------------------ */
+/* ---- layout: words | bitmaps | ranks | control bytes | atoms ------------------------------------------------------------------ */
 
 /* Words of a tier; 0 beyond the last one. */
 static size_t words_in_tier(size_t atoms, unsigned tier) {
-    return words_for(atoms >> (6 * tier));
+    return cc__words_for(atoms >> (6 * tier));
 }
 
 /* One for each word. */
@@ -374,28 +309,31 @@ static size_t ranks_bytes(size_t atoms) {
     return words;
 }
 
-static size_t map_bytes(size_t atoms) {
+static size_t index_bytes(size_t atoms) {
     size_t words = 0;
     for (unsigned tier = 0; words_in_tier(atoms, tier) > 0; tier++)
-        words += words_in_tier(atoms, tier) + RANKS * map_words(words_in_tier(atoms, tier));
+        words += words_in_tier(atoms, tier) + RANKS * cc__bitmap_words(words_in_tier(atoms, tier));
     return words * sizeof(uint64_t) + ranks_bytes(atoms);
 }
 
 /* Bytes that `atoms` atoms need, behind an aligned address; not for more than a buffer may have. */
 static size_t layout_bytes(size_t atoms, unsigned shift) {
-    size_t before = map_bytes(atoms) + atoms;
+    size_t before = index_bytes(atoms) + atoms;
     return cc__round_up(before, CC__MEM_ALIGNMENT) + (atoms << shift);
 }
 
+enum { MIN_BLOCK = 16, MIN_BLOCK_LEAST = 8, MIN_BLOCK_MOST = 1 << 20 };
+
 /* log2 of the smallest block, 0 if it is out of range. */
 static unsigned shift_for(size_t min_block) {
-    if (min_block == 0) min_block = CC__MEM_MIN_BLOCK;
-    if (min_block < CC__MEM_MIN_BLOCK_MIN) min_block = CC__MEM_MIN_BLOCK_MIN;
-    if (min_block > CC__MEM_MIN_BLOCK_MAX) return 0;
+    if (min_block == 0) min_block = MIN_BLOCK;
+    if (min_block < MIN_BLOCK_LEAST) min_block = MIN_BLOCK_LEAST;
+    if (min_block > MIN_BLOCK_MOST) return 0;
     return 64 - (unsigned)__builtin_clzll(min_block - 1);
 }
 
 enum { ATOMS_MAX = 0x7FFFFFFF };
+#define MOST_BYTES ((size_t)CC__MEM_ALIGNMENT << 31) /* of a buffer */
 
 /* The most atoms that fit. */
 static size_t atoms_for(size_t bytes, unsigned shift) {
@@ -414,13 +352,13 @@ static size_t atoms_for(size_t bytes, unsigned shift) {
 static int buddy_init(void *context) {
     cc__buddy_t *self = context;
     size_t skipped = (0 - (uintptr_t)self->buffer) & (CC__MEM_ALIGNMENT - 1);
-    size_t atoms = atoms_for(self->bytes - skipped, self->atom_shift), maps = map_bytes(atoms);
+    size_t atoms = atoms_for(self->bytes - skipped, self->atom_shift), index = index_bytes(atoms);
     char *start = (char *)self->buffer + skipped;
-    if (!self->zeroed) memset(start, 0, maps + atoms);
+    if (!self->zeroed) memset(start, 0, index + atoms);
     self->zeroed = false;
     self->lock = cc__mem_instance_lock();
     self->atoms = (uint32_t)atoms;
-    self->control = (uint8_t *)start + maps;
+    self->control = (uint8_t *)start + index;
     self->pool = start + layout_bytes(atoms, self->atom_shift) - (atoms << self->atom_shift);
     self->used = self->peak_used = 0;
     self->failed = 0;
@@ -430,7 +368,7 @@ static int buddy_init(void *context) {
     for (unsigned tier = 0; tier < TIERS; tier++) {
         size_t words = words_in_tier(atoms, tier);
         self->tier_words[tier] = (uint32_t)words;
-        self->map_words[tier] = (uint32_t)words_for(words);
+        self->bitmap_words[tier] = (uint32_t)cc__words_for(words);
         self->words[tier] = next;
         next += words;
         self->ranks[tier] = next_ranks;
@@ -438,8 +376,8 @@ static int buddy_init(void *context) {
         self->above[tier] = NOTHING;
         for (unsigned rank = 0; rank < RANKS; rank++) {
             self->lowest[6 * tier + rank] = NOTHING;
-            self->map[6 * tier + rank] = next;
-            next += words > 0 ? map_words(words) : 0;
+            self->bitmap[6 * tier + rank] = next;
+            next += words > 0 ? cc__bitmap_words(words) : 0;
         }
     }
     uint32_t place = 0;
@@ -460,31 +398,32 @@ static void buddy_shutdown(void *context) {
     self->pool = NULL;
 }
 
-const cc_mem_methods_t cc__buddy_methods = {
+static const cc_mem_methods_t instance_methods = {
     buddy_malloc, buddy_free, buddy_realloc, buddy_size, buddy_roundup, buddy_init, buddy_shutdown, NULL,
 };
 
-int cc__buddy_place(cc__buddy_t *self, void *buffer, size_t bytes, size_t min_block, bool zeroed) {
+static bool buddy_fits(const void *buffer, size_t bytes, size_t min_block) {
     unsigned shift = shift_for(min_block);
     size_t skipped = (0 - (uintptr_t)buffer) & (CC__MEM_ALIGNMENT - 1);
-    if (buffer == NULL || shift == 0 || bytes <= skipped || atoms_for(bytes - skipped, shift) == 0) return CC_ERROR_ARGUMENT;
-    if (bytes > (size_t)CC__MEM_ALIGNMENT << 31) return CC_ERROR_ARGUMENT;
+    return buffer != NULL && shift != 0 && bytes > skipped && bytes <= MOST_BYTES && atoms_for(bytes - skipped, shift) > 0;
+}
+
+/* Says which buffer the next init formats. pre: it fits. */
+static void place(cc__buddy_t *self, void *buffer, size_t bytes, size_t min_block, bool zeroed) {
     memset(self, 0, sizeof *self);
     self->buffer = buffer;
     self->bytes = bytes;
-    self->atom_shift = shift;
+    self->atom_shift = shift_for(min_block);
     self->zeroed = zeroed;
-    return CC_OK;
 }
 
 int cc_mem_buddy_create(cc_mem_methods_t *methods, void *buffer, size_t bytes, size_t min_block) {
     size_t skipped = (0 - (uintptr_t)buffer) & (CC__MEM_ALIGNMENT - 1), own = skipped + sizeof(cc__buddy_t);
     if (methods == NULL || buffer == NULL || bytes <= own) return CC_ERROR_ARGUMENT;
     cc__buddy_t *self = (cc__buddy_t *)(void *)((char *)buffer + skipped);
-    if (atoms_for(bytes - own, 3) == 0) return CC_ERROR_ARGUMENT;
-    int status = cc__buddy_place(self, self + 1, bytes - own, min_block, false);
-    if (status != CC_OK) return status;
-    *methods = cc__buddy_methods;
+    if (!buddy_fits(self + 1, bytes - own, min_block)) return CC_ERROR_ARGUMENT;
+    place(self, self + 1, bytes - own, min_block, false);
+    *methods = instance_methods;
     methods->context = self;
     return CC_OK;
 }
@@ -500,10 +439,12 @@ size_t cc_mem_buddy_bytes(size_t most_live, size_t largest, size_t min_block) {
     atoms = cc__round_up(atoms, n);
     if (atoms > ATOMS_MAX) return 0;
     size_t bytes = sizeof(cc__buddy_t) + 2 * (CC__MEM_ALIGNMENT - 1) + layout_bytes(atoms, shift);
-    return bytes <= (size_t)CC__MEM_ALIGNMENT << 31 ? bytes : 0;
+    return bytes <= MOST_BYTES ? bytes : 0;
 }
 
-void cc__buddy_status(cc__buddy_t *self, cc_mem_buffer_status_t *status) {
+static int buddy_status(void *context, cc_mem_buffer_status_t *status) {
+    cc__buddy_t *self = context;
+    if (self->pool == NULL) return CC_ERROR_STATE;
     cc__mutex_lock(self->lock);
     give_spare(self);
     size_t live = 0, pieces = 0, largest = 0;
@@ -522,4 +463,23 @@ void cc__buddy_status(cc__buddy_t *self, cc_mem_buffer_status_t *status) {
         .failed = self->failed,
     };
     cc__mutex_unlock(self->lock);
+    return CC_OK;
 }
+
+/* ---- the backend ---------------------------------------------------------------------------------------------------- */
+
+static cc__buddy_t shared;
+
+static int buddy_begin(void *context, const cc__backend_settings_t *settings, void *buffer, size_t bytes, bool zeroed) {
+    place(context, buffer, bytes, settings->min_block, zeroed);
+    return buddy_init(context);
+}
+
+const cc__backend_t cc__buddy_backend = {
+    .name = "buddy",
+    .methods = {buddy_malloc, buddy_free, buddy_realloc, buddy_size, buddy_roundup, cc__backend_init, cc__backend_shutdown, &shared},
+    .begin = buddy_begin,
+    .end = buddy_shutdown,
+    .fits = buddy_fits,
+    .buffer_status = buddy_status,
+};

@@ -1,6 +1,7 @@
 /* methods/core.c: the core: one backend for the process, with status and limits. */
 #include <string.h>
 
+#include "backend.h"
 #include "methods_internal.h"
 
 enum { COUNTED = 1, LIMITED = 2, FAULTS = 4 };
@@ -44,8 +45,10 @@ static void set_mode(unsigned flag, bool on) {
         (void)cc__and_relaxed(&mode, ~flag);
 }
 
-void cc__mem_use_faults(bool on) {
-    set_mode(FAULTS, on);
+int cc_mem_arm_faults(const cc_mem_faults_t *faults) {
+    int result = cc__mem_set_faults(faults);
+    if (result == CC_OK) set_mode(FAULTS, faults != NULL);
+    return result;
 }
 
 static void free_pressure_lock(void) {
@@ -61,19 +64,24 @@ __attribute__((constructor)) static void set_fork_handlers(void) {
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------------ */
 
+/* Initializes the backend without the lock, since that may wait for a thread that is inside the program. When another thread has been
+ * quicker, or has configured another backend meanwhile, the backend loses this user again. */
 static const cc_mem_methods_t *start(void) {
     cc__mutex_t *lock = cc__mem_lock(CC__LOCK_CORE);
-    cc__mutex_lock(lock);
-    const cc_mem_methods_t *methods = cc__load_relaxed(&running); /* only changed under the lock */
-    if (methods == NULL) {
-        methods = cc_mem_backend(backend_name);
-        if (methods->init(methods->context) == CC_OK)
-            cc__store_release(&running, methods); /* pairs with the acquire load in backend() */
-        else
-            methods = NULL;
+    for (;;) {
+        cc__mutex_lock(lock);
+        const cc_mem_methods_t *methods = cc_mem_backend(backend_name);
+        cc__mutex_unlock(lock);
+        if (methods->init(methods->context) != CC_OK) return cc__load_acquire(&running); /* pairs with the release store below */
+        cc__mutex_lock(lock);
+        const cc_mem_methods_t *first = cc__load_relaxed(&running); /* only changed under the lock */
+        bool wanted = first == NULL && methods == cc_mem_backend(backend_name);
+        if (wanted) cc__store_release(&running, methods); /* pairs with the acquire load in backend() */
+        cc__mutex_unlock(lock);
+        if (wanted) return methods;
+        methods->shutdown(methods->context);
+        if (first != NULL) return first;
     }
-    cc__mutex_unlock(lock);
-    return methods;
 }
 
 static inline const cc_mem_methods_t *backend(void) {
@@ -96,7 +104,7 @@ int cc_mem_config(const cc_mem_config_t *config) {
     cc__mutex_lock(lock);
     for (size_t i = 0; cc_mem_backend_name(i) != NULL; i++) {
         if (strcmp(name, cc_mem_backend_name(i)) != 0) continue;
-        result = cc__load_relaxed(&running) != NULL ? CC_ERROR_STATE : cc__mem_configure_backends(config);
+        result = cc__load_relaxed(&running) != NULL ? CC_ERROR_STATE : cc__backends_configure(config);
         if (result == CC_OK) backend_name = cc_mem_backend_name(i);
     }
     if (result == CC_OK) {
@@ -208,7 +216,7 @@ int64_t cc_mem_hard_limit(int64_t bytes) {
     int64_t before = (int64_t)hard_limit;
     if (bytes >= 0) {
         hard_limit = (uint64_t)bytes;
-        if (hard_limit != 0 && (soft_limit == 0 || soft_limit > hard_limit)) soft_limit = hard_limit;
+        if (soft_limit == 0 || soft_limit > hard_limit) soft_limit = hard_limit;
         set_mode(LIMITED, (soft_limit | hard_limit | alarm_threshold) != 0);
     }
     unlock_status();

@@ -33,7 +33,7 @@ bool cc__mem_fault_due(void) {
     return fails;
 }
 
-int cc_mem_arm_faults(const cc_mem_faults_t *faults) {
+int cc__mem_set_faults(const cc_mem_faults_t *faults) {
     static const cc_mem_faults_t none;
     if (faults != NULL && !(faults->probability >= 0 && faults->probability <= 1)) return CC_ERROR_ARGUMENT;
     cc__mutex_t *lock = cc__mem_lock(CC__LOCK_FAULTS);
@@ -43,7 +43,6 @@ int cc_mem_arm_faults(const cc_mem_faults_t *faults) {
     random_state = armed.seed;
     left = 0;
     cc__mutex_unlock(lock);
-    cc__mem_use_faults(faults != NULL);
     return CC_OK;
 }
 

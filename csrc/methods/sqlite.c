@@ -8,7 +8,7 @@
 
 #include "../alloc/backend.h"
 #include "../alloc/observer.h"
-#include "methods_internal.h"
+#include "backend.h"
 
 /* The layout of SQLite's sqlite3_mem_methods; result codes of its. */
 typedef struct sqlite_methods {
@@ -72,7 +72,7 @@ static bool read_environment(void) {
         bytes = strtoull(text, &end, 10);
         if (*text < '0' || *text > '9' || *end != '\0' || bytes == 0 || bytes > PTRDIFF_MAX) return false;
     }
-    cc__mem_set_default_bytes((size_t)bytes);
+    cc__backends_set_default_bytes((size_t)bytes);
     return true;
 }
 
@@ -210,13 +210,11 @@ static void plug_shutdown(void *data) {
     methods->shutdown(methods->context);
 }
 
-#define BACKENDS(X) X(system) X(mimalloc) X(debug) X(static) X(buddy)
-
 #define NUMBER(name) NUMBER_##name,
-enum { BACKENDS(NUMBER) BACKEND_COUNT };
+enum { CC__BACKENDS(NUMBER) BACKEND_COUNT };
 
 #define PLUG(name) {.plugged = {allocate, reallocate, release, good_size}},
-static plug_t plugs[BACKEND_COUNT] = {BACKENDS(PLUG)};
+static plug_t plugs[BACKEND_COUNT] = {CC__BACKENDS(PLUG)};
 
 #define METHODS_OF(name) (NUMBER_##name == NUMBER_mimalloc ? &headed_mimalloc : below(&plugs[NUMBER_##name].plugged))
 
@@ -228,15 +226,15 @@ static plug_t plugs[BACKEND_COUNT] = {BACKENDS(PLUG)};
     } \
     static int name##_size(void *pointer) { return plug_size(METHODS_OF(name), pointer); } \
     static int name##_roundup(int size) { return plug_roundup(METHODS_OF(name), size); }
-BACKENDS(FUNCTIONS)
+CC__BACKENDS(FUNCTIONS)
 
 #define METHODS(name) \
     {name##_malloc, name##_free, name##_realloc, name##_size, name##_roundup, plug_init, plug_shutdown, \
      &plugs[NUMBER_##name]},
-static const sqlite_methods_t methods_of[BACKEND_COUNT] = {BACKENDS(METHODS)};
+static const sqlite_methods_t methods_of[BACKEND_COUNT] = {CC__BACKENDS(METHODS)};
 
 #define NAME(name) #name,
-static const char *const names[BACKEND_COUNT] = {BACKENDS(NAME)};
+static const char *const names[BACKEND_COUNT] = {CC__BACKENDS(NAME)};
 
 const void *cc_sqlite3_mem_methods(const char *backend) {
     const cc_mem_methods_t *methods = cc_mem_backend(backend);

@@ -10,11 +10,24 @@
 #include <string.h>
 
 #include "../base/round.h"
+#include "backend.h"
 #include "methods_internal.h"
 
 enum { GRANULE = CC__MEM_ALIGNMENT, HEADER = 8 };
 #define NONE UINT32_MAX
 #define LIVE 0x80000000u
+
+/* Offsets and sizes are in granules of 16 bytes. */
+typedef struct static_allocator {
+    char *base; /* the first block's header, 8 bytes before an aligned address; NULL before init */
+    void *buffer;
+    size_t bytes;
+    cc__mutex_t *lock;
+    uint32_t granules;
+    uint32_t root; /* of the tree of free blocks */
+    size_t used, peak_used, live_blocks, free_blocks;
+    uint64_t failed;
+} static_t;
 
 typedef struct block {
     uint32_t size;   /* granules, header included; with LIVE */
@@ -22,7 +35,7 @@ typedef struct block {
     uint32_t left, right; /* of a free block */
 } block_t;
 
-static inline block_t *at(const cc__static_t *self, uint32_t place) {
+static inline block_t *at(const static_t *self, uint32_t place) {
     return (block_t *)(void *)(self->base + (size_t)place * GRANULE);
 }
 
@@ -30,7 +43,7 @@ static inline block_t *block_of(void *pointer) {
     return (block_t *)(void *)((char *)pointer - HEADER);
 }
 
-static inline uint32_t place_of(const cc__static_t *self, const block_t *block) {
+static inline uint32_t place_of(const static_t *self, const block_t *block) {
     return (uint32_t)(((const char *)block - self->base) / GRANULE);
 }
 
@@ -49,12 +62,12 @@ static inline uint32_t needed(size_t size) {
 
 /* ---- the tree of free blocks --------------------------------------------------------------------------------------- */
 
-static inline bool above(const cc__static_t *self, uint32_t one, uint32_t other) {
+static inline bool above(const static_t *self, uint32_t one, uint32_t other) {
     uint32_t size = at(self, one)->size, other_size = at(self, other)->size;
     return size != other_size ? size > other_size : one * 0x9E3779B1u > other * 0x9E3779B1u;
 }
 
-static void insert(cc__static_t *self, uint32_t place) {
+static void insert(static_t *self, uint32_t place) {
     block_t *block = at(self, place);
     uint32_t *link = &self->root;
     while (*link != NONE && above(self, *link, place)) link = place < *link ? &at(self, *link)->left : &at(self, *link)->right;
@@ -77,7 +90,7 @@ static void insert(cc__static_t *self, uint32_t place) {
 }
 
 /* pre: *link is the block to remove. */
-static void remove_at(cc__static_t *self, uint32_t *link) {
+static void remove_at(static_t *self, uint32_t *link) {
     uint32_t left = at(self, *link)->left, right = at(self, *link)->right;
     while (left != NONE && right != NONE) {
         if (above(self, left, right)) {
@@ -94,14 +107,14 @@ static void remove_at(cc__static_t *self, uint32_t *link) {
     self->free_blocks--;
 }
 
-static void remove_block(cc__static_t *self, uint32_t place) {
+static void remove_block(static_t *self, uint32_t place) {
     uint32_t *link = &self->root;
     while (*link != place) link = place < *link ? &at(self, *link)->left : &at(self, *link)->right;
     remove_at(self, link);
 }
 
 /* The link to the lowest block of at least `size` granules; NULL if there is none. */
-static uint32_t *first_fit(cc__static_t *self, uint32_t size) {
+static uint32_t *first_fit(static_t *self, uint32_t size) {
     uint32_t *link = &self->root;
     if (*link == NONE || at(self, *link)->size < size) return NULL;
     for (;;) {
@@ -114,14 +127,14 @@ static uint32_t *first_fit(cc__static_t *self, uint32_t size) {
 /* ---- blocks; the lock is held ---------------------------------------------------------------------------------------- */
 
 /* Writes a block's size here and in the block behind it. */
-static void set_size(cc__static_t *self, uint32_t place, uint32_t size, uint32_t live) {
+static void set_size(static_t *self, uint32_t place, uint32_t size, uint32_t live) {
     at(self, place)->size = size | live;
     at(self, place + size)->before = size;
 }
 
 /* Turns a free block into one that begins at `place` and has `size`, its own range and more beside it. It stays where it is
  * in the tree, if it is no larger than its parent there. */
-static void grow(cc__static_t *self, uint32_t old, uint32_t place, uint32_t size) {
+static void grow(static_t *self, uint32_t old, uint32_t place, uint32_t size) {
     uint32_t *link = &self->root, parent = NONE;
     while (*link != old) {
         parent = *link;
@@ -141,7 +154,7 @@ static void grow(cc__static_t *self, uint32_t old, uint32_t place, uint32_t size
 }
 
 /* Makes a range free, together with free blocks beside it. */
-static void give(cc__static_t *self, uint32_t place, uint32_t size) {
+static void give(static_t *self, uint32_t place, uint32_t size) {
     const block_t *block = at(self, place), *next = at(self, place + size);
     uint32_t before = block->before, behind = (next->size & LIVE) == 0 ? next->size : 0;
     if (before != 0 && (at(self, place - before)->size & LIVE) == 0) {
@@ -155,12 +168,12 @@ static void give(cc__static_t *self, uint32_t place, uint32_t size) {
     }
 }
 
-static void note_use(cc__static_t *self, ptrdiff_t granules) {
+static void note_use(static_t *self, ptrdiff_t granules) {
     self->used += (size_t)(granules * GRANULE);
     if (self->used > self->peak_used) self->peak_used = self->used;
 }
 
-static void *take(cc__static_t *self, uint32_t size) {
+static void *take(static_t *self, uint32_t size) {
     uint32_t *link = first_fit(self, size);
     if (link == NULL) return NULL;
     uint32_t place = *link;
@@ -185,7 +198,7 @@ static void *take(cc__static_t *self, uint32_t size) {
     return (char *)block + HEADER;
 }
 
-static void release(cc__static_t *self, const block_t *block) {
+static void release(static_t *self, const block_t *block) {
     uint32_t size = granules_of(block);
     self->live_blocks--;
     note_use(self, -(ptrdiff_t)size);
@@ -193,7 +206,7 @@ static void release(cc__static_t *self, const block_t *block) {
 }
 
 /* Gives a live block `size` granules where it lies; false if there is no room. */
-static bool resize(cc__static_t *self, block_t *block, uint32_t size) {
+static bool resize(static_t *self, block_t *block, uint32_t size) {
     uint32_t place = place_of(self, block), old_size = granules_of(block), room = old_size;
     const block_t *next = at(self, place + old_size);
     if (size > old_size) {
@@ -210,7 +223,7 @@ static bool resize(cc__static_t *self, block_t *block, uint32_t size) {
 /* ---- the methods ------------------------------------------------------------------------------------------------------ */
 
 static void *static_malloc(size_t size, void *context) {
-    cc__static_t *self = context;
+    static_t *self = context;
     if (size == 0) return NULL;
     cc__mutex_lock(self->lock);
     void *pointer = take(self, needed(size));
@@ -220,7 +233,7 @@ static void *static_malloc(size_t size, void *context) {
 }
 
 static void static_free(void *pointer, void *context) {
-    cc__static_t *self = context;
+    static_t *self = context;
     if (pointer == NULL) return;
     cc__mutex_lock(self->lock);
     release(self, block_of(pointer));
@@ -228,7 +241,7 @@ static void static_free(void *pointer, void *context) {
 }
 
 static void *static_realloc(void *pointer, size_t size, void *context) {
-    cc__static_t *self = context;
+    static_t *self = context;
     uint32_t granules = needed(size);
     cc__mutex_lock(self->lock);
     bool done = resize(self, block_of(pointer), granules);
@@ -247,13 +260,13 @@ static size_t static_size(void *pointer, void *context) {
 }
 
 static size_t static_roundup(size_t size, void *context) {
-    const cc__static_t *self = context;
+    const static_t *self = context;
     uint32_t granules = needed(size);
     return granules <= self->granules ? (size_t)granules * GRANULE - HEADER : 0;
 }
 
 static int static_init(void *context) {
-    cc__static_t *self = context;
+    static_t *self = context;
     uintptr_t start = (uintptr_t)self->buffer, aligned = cc__round_up(start + HEADER, GRANULE);
     size_t skipped = aligned - HEADER - start;
     self->lock = cc__mem_instance_lock();
@@ -270,35 +283,40 @@ static int static_init(void *context) {
 }
 
 static void static_shutdown(void *context) {
-    cc__static_t *self = context;
+    static_t *self = context;
     self->base = NULL;
 }
 
-const cc_mem_methods_t cc__static_methods = {
+static const cc_mem_methods_t instance_methods = {
     static_malloc, static_free, static_realloc, static_size, static_roundup, static_init, static_shutdown, NULL,
 };
 
-int cc__static_place(cc__static_t *self, void *buffer, size_t bytes) {
-    if (buffer == NULL || bytes < 4 * GRANULE || bytes > (size_t)LIVE * GRANULE) return CC_ERROR_ARGUMENT;
+static bool static_fits(const void *buffer, size_t bytes, size_t min_block) {
+    (void)min_block;
+    return buffer != NULL && bytes >= 4 * GRANULE && bytes <= (size_t)LIVE * GRANULE;
+}
+
+/* Says which buffer the next init formats. pre: it fits. */
+static void place(static_t *self, void *buffer, size_t bytes) {
     memset(self, 0, sizeof *self);
     self->buffer = buffer;
     self->bytes = bytes;
-    return CC_OK;
 }
 
 int cc_mem_static_create(cc_mem_methods_t *methods, void *buffer, size_t bytes) {
-    size_t skipped = (0 - (uintptr_t)buffer) & (GRANULE - 1), own = skipped + sizeof(cc__static_t);
+    size_t skipped = (0 - (uintptr_t)buffer) & (GRANULE - 1), own = skipped + sizeof(static_t);
     if (methods == NULL || buffer == NULL || bytes <= own) return CC_ERROR_ARGUMENT;
-    cc__static_t *self = (cc__static_t *)(void *)((char *)buffer + skipped);
-    if (bytes - own < 4 * GRANULE) return CC_ERROR_ARGUMENT;
-    int status = cc__static_place(self, self + 1, bytes - own);
-    if (status != CC_OK) return status;
-    *methods = cc__static_methods;
+    static_t *self = (static_t *)(void *)((char *)buffer + skipped);
+    if (!static_fits(self + 1, bytes - own, 0)) return CC_ERROR_ARGUMENT;
+    place(self, self + 1, bytes - own);
+    *methods = instance_methods;
     methods->context = self;
     return CC_OK;
 }
 
-void cc__static_status(cc__static_t *self, cc_mem_buffer_status_t *status) {
+static int static_status(void *context, cc_mem_buffer_status_t *status) {
+    static_t *self = context;
+    if (self->base == NULL) return CC_ERROR_STATE;
     cc__mutex_lock(self->lock);
     *status = (cc_mem_buffer_status_t){
         .capacity = (size_t)self->granules * GRANULE - HEADER,
@@ -310,4 +328,24 @@ void cc__static_status(cc__static_t *self, cc_mem_buffer_status_t *status) {
         .failed = self->failed,
     };
     cc__mutex_unlock(self->lock);
+    return CC_OK;
 }
+
+/* ---- the backend ---------------------------------------------------------------------------------------------------- */
+
+static static_t shared;
+
+static int static_begin(void *context, const cc__backend_settings_t *settings, void *buffer, size_t bytes, bool zeroed) {
+    (void)settings, (void)zeroed;
+    place(context, buffer, bytes);
+    return static_init(context);
+}
+
+const cc__backend_t cc__static_backend = {
+    .name = "static",
+    .methods = {static_malloc, static_free, static_realloc, static_size, static_roundup, cc__backend_init, cc__backend_shutdown, &shared},
+    .begin = static_begin,
+    .end = static_shutdown,
+    .fits = static_fits,
+    .buffer_status = static_status,
+};

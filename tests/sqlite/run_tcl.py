@@ -28,7 +28,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
-BACKENDS = ("system", "mimalloc", "debug", "static", "buddy")
+TABLE = re.search(r"#define CC__BACKENDS\(X\)(.*)", (ROOT / "csrc" / "methods" / "backend.h").read_text())
+BACKENDS = tuple(re.findall(r"X\((\w+)\)", TABLE[1]))
 OWN = ("own", "memsys5")
 FILES = ("malloc", *(f"malloc{n}" for n in "3456789ABCDEFGHIJK"), "mem5")
 QUICK_FILES = tuple(name for name in FILES if name not in ("malloc", "mallocA", "mallocB", "mallocK"))

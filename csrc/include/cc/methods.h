@@ -207,10 +207,11 @@ CC_API uint64_t cc_mem_used(void);
 CC_API uint64_t cc_mem_highwater(bool reset);
 
 /* Limits on cc_mem_used; 0: none (the default). Each returns the one before; a negative one changes nothing.
+ *
  * Soft: an allocation that would pass it first asks the releasers to give memory back; then it goes ahead all the same.
- * Hard: an allocation that would pass it asks them too, and fails if it still would. As SQLite has it, a hard limit is also the
- * largest soft limit: setting it lowers a soft limit above it or sets a missing one, and a soft limit of 0 or above it
- * becomes the hard limit. */
+ * Hard: an allocation that would pass it asks them too, and fails if it still would.
+ * The two depend on each other as in SQLite. A new hard limit lowers a soft limit above it and sets a missing one; so a hard limit
+ * of 0 ends the soft limit, too. While there is a hard limit, a soft limit of 0 or above it becomes the hard limit. */
 CC_API int64_t cc_mem_soft_limit(int64_t bytes);
 CC_API int64_t cc_mem_hard_limit(int64_t bytes);
 

@@ -1,5 +1,5 @@
 /* test_buddy.c: the power-of-two allocator against a model of its buffer, and its worst case against Robson's bound. */
-#include "methods/methods_internal.h"
+#include "methods/buddy.h"
 
 #include "../check.h"
 

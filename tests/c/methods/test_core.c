@@ -221,7 +221,10 @@ static void test_hard_limit(void) {
     CHECK_EQUAL(asked, 1);
     CHECK(cc_mem_used() <= 8192);
     CHECK_EQUAL(cc_mem_hard_limit(0), 8192);
-    CHECK_EQUAL(cc_mem_soft_limit(0), 2048);
+    CHECK_EQUAL(cc_mem_soft_limit(-1), 0); /* as in SQLite */
+    CHECK_EQUAL(cc_mem_hard_limit(8192), 0);
+    CHECK_EQUAL(cc_mem_hard_limit(0), 8192);
+    CHECK_EQUAL(cc_mem_soft_limit(-1), 0); /* what the hard limit set goes with it */
     void *huge = cc_mem_malloc(20000);
     CHECK(huge != NULL);
     cc_mem_free(huge);

@@ -7,18 +7,6 @@
 
 #include "../check.h"
 
-static void test_names(void) {
-    static const char *const names[] = {"system", "mimalloc", "debug", "static", "buddy"};
-    for (size_t i = 0; i < 5; i++) {
-        CHECK(strcmp(cc_mem_backend_name(i), names[i]) == 0);
-        const cc_mem_methods_t *methods = cc_mem_backend(names[i]);
-        CHECK(methods != NULL && methods == cc_mem_backend(names[i]));
-        for (size_t j = 0; j < i; j++) CHECK(cc_mem_backend(names[j])->malloc != methods->malloc);
-    }
-    CHECK(cc_mem_backend_name(5) == NULL && cc_mem_backend_name(check_hide(SIZE_MAX)) == NULL);
-    CHECK(cc_mem_backend(NULL) == NULL && cc_mem_backend("") == NULL && cc_mem_backend("buddy2") == NULL);
-}
-
 /* What SQLite asks of every one of them. */
 static void test_the_contract(void) {
     for (size_t i = 0; cc_mem_backend_name(i) != NULL; i++) {
@@ -119,7 +107,6 @@ static void test_system_is_the_process_own(void) {
 #endif
 
 int main(void) {
-    RUN(test_names);
     RUN(test_the_contract);
     RUN(test_system_is_the_process_own);
     return 0;
