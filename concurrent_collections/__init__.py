@@ -33,19 +33,19 @@ from . import config  # noqa: E402
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import memory, sqlite
-    from .maps import SkipListMap, TreeMap
-    from .profiler import MemoryProfiler
-    from .queue import LockFreeQueue, LockFreeStack
-    from .report import (
+    from .containers.maps import SkipListMap, TreeMap
+    from .profiling.profiler import MemoryProfiler
+    from .containers.queues import LockFreeQueue, LockFreeStack
+    from .profiling.report import (
         AllocationRecord,
         FragmentationMetrics,
         MemoryProfilerReport,
         SizeHistogram,
         ThreadMemoryStats,
     )
-    from .sets import SkipListSet
-    from .smr import SMRProfiler
-    from .smr_report import SMRProfilerReport
+    from .containers.sets import SkipListSet
+    from .profiling.reclamation import SMRProfiler
+    from .profiling.reclamation_report import SMRProfilerReport
 
 __version__: str = _core.version
 
@@ -70,14 +70,14 @@ __all__ = [
 
 
 _HOME = {
-    "LockFreeQueue": ".queue",
-    "LockFreeStack": ".queue",
-    "MemoryProfiler": ".profiler",
-    "SMRProfiler": ".smr",
-    "SMRProfilerReport": ".smr_report",
-    "SkipListMap": ".maps",
-    "SkipListSet": ".sets",
-    "TreeMap": ".maps",
+    "LockFreeQueue": ".containers.queues",
+    "LockFreeStack": ".containers.queues",
+    "MemoryProfiler": ".profiling.profiler",
+    "SMRProfiler": ".profiling.reclamation",
+    "SMRProfilerReport": ".profiling.reclamation_report",
+    "SkipListMap": ".containers.maps",
+    "SkipListSet": ".containers.sets",
+    "TreeMap": ".containers.maps",
 }
 
 
@@ -89,7 +89,7 @@ def __getattr__(name: str) -> object:
 
     if name in ("memory", "sqlite"):
         return importlib.import_module(f".{name}", __name__)
-    module = importlib.import_module(_HOME.get(name, ".report"), __name__)
+    module = importlib.import_module(_HOME.get(name, ".profiling.report"), __name__)
     value = globals()[name] = getattr(module, name)
     return value
 

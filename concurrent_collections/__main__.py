@@ -1,8 +1,8 @@
-"""``python -m concurrent_collections``: see :mod:`concurrent_collections._cli`."""
+"""``python -m concurrent_collections``: see :mod:`concurrent_collections.cli.main`."""
 
 import sys
 
-from ._cli import main
+from .cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .alloc_stats import AllocStats
+    from .memory.statistics import AllocStats
 
 __all__ = ["alloc_stats", "enable_alloc_statistics", "allocator", "options", "reset_alloc_stats"]
 
@@ -44,7 +44,7 @@ smr_signal: int
 
 def alloc_stats() -> AllocStats:
     """The runtime's allocation statistics; all zero while ``enable_alloc_statistics`` was never on."""
-    from .alloc_stats import AllocStats
+    from .memory.statistics import AllocStats
 
     return AllocStats(*_core.alloc_stats())
 

@@ -51,8 +51,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from ..report import MemoryProfilerReport
-from ..smr_report import SMRProfilerReport
+from ..profiling.report import MemoryProfilerReport
+from ..profiling.reclamation_report import SMRProfilerReport
 from ._files import StrPath, write_text
 from ._format import display, finite
 

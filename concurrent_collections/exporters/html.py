@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..report import AllocationSite, MemoryProfilerReport
-from ..smr_report import SMRProfilerReport
+from ..profiling.report import AllocationSite, MemoryProfilerReport
+from ..profiling.reclamation_report import SMRProfilerReport
 from ._files import StrPath, write_text
 from ._format import display, finite, format_bytes, format_count, format_ns, format_percent, format_rate, format_seconds
 from ._page import (

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal, TypeVar, Union, overload
 
-from ..report import MemoryProfilerReport
-from ..smr_report import SMRProfilerReport
+from ..profiling.report import MemoryProfilerReport
+from ..profiling.reclamation_report import SMRProfilerReport
 from ._files import StrPath, write_text
 
 __all__ = ["SCHEMA", "SCHEMA_VERSION", "SMR_SCHEMA", "read_json", "report_from_dict", "report_to_dict", "write_json"]

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..report import LatencyDistribution, MemoryProfilerReport, ThreadMemoryStats
+from ..profiling.report import LatencyDistribution, MemoryProfilerReport, ThreadMemoryStats
 from . import _metrics
 from ._format import finite
 from ._metrics import Collector, Families, SnapshotSource

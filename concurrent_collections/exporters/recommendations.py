@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..report import MemoryProfilerReport
+from ..profiling.report import MemoryProfilerReport
 from ._format import display, finite, format_bytes, format_count, format_ns, format_percent, format_rate, format_seconds
 from .sites import blame, leak_lines, short_location
 

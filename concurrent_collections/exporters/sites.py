@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..report import AllocationSite, MemoryProfilerReport
+from ..profiling.report import AllocationSite, MemoryProfilerReport
 
 __all__ = ["NO_FRAME", "Frame", "blame", "leak_lines", "leak_sites", "parse_frame", "short_location"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..smr_report import SMRDomainStats, SMRProfilerReport, SMRThreadStats
+from ..profiling.reclamation_report import SMRDomainStats, SMRProfilerReport, SMRThreadStats
 from ._format import display, format_bytes, format_count, format_ns, format_percent, format_rate, format_seconds
 from ._page import (
     about_section,

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..smr_report import DelayDistribution, SMRDomainStats, SMRProfilerReport
+from ..profiling.reclamation_report import DelayDistribution, SMRDomainStats, SMRProfilerReport
 from . import _metrics
 from ._metrics import Collector, Families, SnapshotSource
 

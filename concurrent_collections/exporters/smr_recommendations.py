@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ..smr_report import SMRDomainStats, SMRProfilerReport, SMRThreadStats
+from ..profiling.reclamation_report import SMRDomainStats, SMRProfilerReport, SMRThreadStats
 from ._format import display, finite, format_bytes, format_count, format_ns, format_percent, format_rate, format_seconds
 from .recommendations import Recommendation, Verdict, plural, ranked
 

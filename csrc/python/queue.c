@@ -274,7 +274,7 @@ static PyObject *queue_reduce(queue_object_t *self, PyObject *unused) {
 
 static PyObject *make(PyTypeObject *type, bool is_stack) {
     if (CC_UNLIKELY(exception_empty == NULL)) { /* the type was not found by way of its module */
-        PyObject *module = PyImport_ImportModule("concurrent_collections.queue");
+        PyObject *module = PyImport_ImportModule("concurrent_collections.containers.queues");
         if (module == NULL) return NULL;
         Py_DECREF(module);
     }

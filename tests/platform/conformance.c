@@ -1,5 +1,5 @@
 /* What each Win32 call of compat/memory_wrapper.h does, as lines "call, situation: result". The same program is compiled for
- * Windows and run by Wine; tests/test_platform.py compares the lines. Addresses are told relative to a reservation. */
+ * Windows and run by Wine; tests/platform/test_platform.py compares the lines. Addresses are told relative to a reservation. */
 #if defined(_WIN32)
 #include <windows.h>
 #else

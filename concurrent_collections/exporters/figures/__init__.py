@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...report import MemoryProfilerReport
-from ...smr_report import SMRProfilerReport
+from ...profiling.report import MemoryProfilerReport
+from ...profiling.reclamation_report import SMRProfilerReport
 from .flame import flame_graph
 from .fragmentation import fragmentation_gauge
 from .latency import delay_distribution, latency_caption, latency_distribution

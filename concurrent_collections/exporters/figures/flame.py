@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...report import AllocationSite, MemoryProfilerReport
+from ...profiling.report import AllocationSite, MemoryProfilerReport
 from .._format import format_bytes, format_count, format_percent
 from ..sites import NO_FRAME, parse_frame
 from ..theme import SERIES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...report import MemoryProfilerReport
+from ...profiling.report import MemoryProfilerReport
 from .._format import finite, format_percent
 from .plot import Figure, Trace, layout
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ...report import LatencyDistribution, MemoryProfilerReport
-from ...smr_report import SMRProfilerReport
+from ...profiling.report import LatencyDistribution, MemoryProfilerReport
+from ...profiling.reclamation_report import SMRProfilerReport
 from .._format import display, finite, format_count, format_ns, format_percent
 from .plot import Figure, Trace, axis, layout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ...smr_report import SMRProfilerReport, SMRTimelinePoint
+from ...profiling.reclamation_report import SMRProfilerReport, SMRTimelinePoint
 from .._format import binary_unit, finite, format_bytes, format_count, format_rate, format_seconds
 from .plot import Figure, Trace, axis, layout
 

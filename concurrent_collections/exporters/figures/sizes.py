@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...report import MemoryProfilerReport, SizeHistogram
+from ...profiling.report import MemoryProfilerReport, SizeHistogram
 from .._format import binary_unit, format_count, format_percent
 from .plot import Figure, Trace, axis, label, layout
 

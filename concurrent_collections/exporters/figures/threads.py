@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...report import MemoryProfilerReport, ThreadMemoryStats
+from ...profiling.report import MemoryProfilerReport, ThreadMemoryStats
 from .._format import binary_unit, format_bytes, format_count
 from ..theme import SERIES
 from .plot import Figure, Trace, axis, label, layout

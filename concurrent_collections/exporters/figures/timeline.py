@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...report import MemoryProfilerReport, TimelinePoint
+from ...profiling.report import MemoryProfilerReport, TimelinePoint
 from .._format import binary_unit, finite, format_bytes, format_rate, format_seconds
 from .plot import Figure, Trace, axis, layout
 

@@ -1,0 +1,1 @@
+"""Ordered maps and sets, queues and stacks for any number of threads."""

@@ -1,0 +1,288 @@
+"""Pluggable allocators: choose one for C code that calls ``cc_mem_malloc``, read its status, set limits, look for errors.
+
+>>> from concurrent_collections import memory
+>>> memory.allocators.backends[:3]
+('system', 'mimalloc', 'debug')
+>>> memory.allocators.configure("buddy", buffer_bytes=1 << 20)
+>>> memory.allocators.status().current
+0
+>>> memory.allocators.shutdown()
+
+Python's own objects never come from here. SQLite can: see :mod:`concurrent_collections.sqlite`.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .. import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+__all__ = [
+    "AllocatorStatus", "BufferStatus", "Debugger", "MemoryProblem", "MemoryProblemError", "allocators", "debug",
+]  # fmt: skip
+
+_OK, _MEMORY, _ARGUMENT, _STATE = 0, 1, 2, 3  # cc_status_t
+_MOST = 1 << 62
+
+
+@dataclass(frozen=True)
+class AllocatorStatus:
+    """What the core's blocks come to; bytes are those that may be used, which may be more than was asked for."""
+
+    current: int
+    high_water: int
+    """The most that ``current`` was; exact, also under threads."""
+    count: int
+    """Blocks allocated; resizing a block is none."""
+    current_count: int
+    highest_count: int
+    largest: int
+    """The largest size asked for, refused ones included."""
+    failed: int
+    """Requests that got no memory."""
+
+
+@dataclass(frozen=True)
+class BufferStatus:
+    """How full the buffer of a ``static`` or ``buddy`` allocator is; bytes and counts."""
+
+    capacity: int
+    used: int
+    """Live blocks, with their headers."""
+    peak_used: int
+    live_blocks: int
+    free_blocks: int
+    """Pieces that the free memory lies in."""
+    largest_free: int
+    """The largest request that would be met now."""
+    failed: int
+
+
+_KINDS = {1: "overrun", 2: "underrun", 3: "double free", 4: "foreign free", 5: "use after free", 6: "leak"}
+
+
+@dataclass(frozen=True)
+class MemoryProblem:
+    """One thing that the ``debug`` allocator found."""
+
+    kind: str
+    """overrun, underrun, double free, foreign free, use after free, or leak."""
+    address: int
+    bytes: int
+    """Of the block as asked for; of a leak's blocks together."""
+    blocks: int
+    distance: int
+    """Bytes between the block (its end for an overrun, else its beginning) and what was written or freed."""
+    title: str
+    text: str
+    """All of it, with the stacks of allocation and free."""
+
+    def __str__(self) -> str:
+        """The text."""
+        return self.text.rstrip("\n")
+
+
+class MemoryProblemError(AssertionError):
+    """Raised at the end of :func:`debug`; ``problems`` tells what was found."""
+
+    def __init__(self, problems: list[MemoryProblem]) -> None:
+        self.problems = problems
+        super().__init__("\n\n".join(map(str, problems)))
+
+
+class _Allocators:
+    """The one core of the process; see :data:`allocators`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._arguments: tuple[Any, ...] | None = None  # of the last configure, None since a shutdown
+
+    def __repr__(self) -> str:
+        return f"<allocators: {self.backend}>"
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """The names of all backends."""
+        return tuple(_core.mem_backends())
+
+    @property
+    def backend(self) -> str:
+        """The name of the one in use or configured."""
+        return _core.mem_configured()
+
+    def configure(
+        self,
+        backend: str = "mimalloc",
+        *,
+        status: bool = True,
+        buffer_bytes: int | None = None,
+        min_block: int | None = None,
+        debug_below: str = "system",
+        frames: int = 16,
+        quarantine_bytes: int | None = None,
+    ) -> None:
+        """Choose the backend of ``cc_mem_malloc`` and set up the one that SQLite can be given by the same name.
+
+        status: count and heed limits; without, calls cost what the backend costs. buffer_bytes: for static and buddy,
+        64 MiB by default. min_block: for buddy, the smallest block, 16 by default. debug_below: what the debug backend
+        takes its memory from; frames: how much of each stack it keeps, 0 to 32 (0: none, several times faster);
+        quarantine_bytes: freed blocks that it holds back, 1 MiB by default; its reports go to stderr.
+
+        Limits and status begin anew. Raises TypeError or ValueError that names the argument; RuntimeError when the core
+        or one of the buffers is in use; MemoryError.
+        """
+        self._configure(
+            False,
+            _checked_backend("backend", backend, self.backends),
+            _checked_flag("status", status),
+            _checked_bytes("buffer_bytes", buffer_bytes, 1),
+            _checked_bytes("min_block", min_block, 8, 1 << 20),
+            _checked_backend("debug_below", debug_below, tuple(name for name in self.backends if name != "debug")),
+            _checked_bytes("frames", frames, 0, 32),
+            _checked_bytes("quarantine_bytes", quarantine_bytes, 1),
+        )
+
+    def shutdown(self) -> None:
+        """Forget configuration, limits and status; the debug backend reports its leaks. No block may be in use."""
+        with self._lock:
+            _core.mem_shutdown()
+            self._arguments = None
+
+    def status(self, *, reset: bool = False) -> AllocatorStatus:
+        """The status now; reset: marks go down to the present values and counts to 0, after it is read."""
+        return AllocatorStatus(*_core.mem_status(31 if _checked_flag("reset", reset) else 0))
+
+    def buffer_status(self, backend: str | None = None) -> BufferStatus | None:
+        """How full the buffer of static or buddy (default: of the core's backend) is; None where there is none now."""
+        name = self.backend if backend is None else _checked_backend("backend", backend, self.backends)
+        figures = _core.mem_buffer_status(name)
+        return None if figures is None else BufferStatus(*figures)
+
+    @property
+    def soft_limit(self) -> int:
+        """Bytes in use from which on registered releasers are asked first; 0: none. May be set."""
+        return _core.mem_soft_limit(-1)
+
+    @soft_limit.setter
+    def soft_limit(self, value: int) -> None:
+        _core.mem_soft_limit(_checked_bytes("soft_limit", value, 0))
+
+    @property
+    def hard_limit(self) -> int:
+        """Bytes in use that are never exceeded; 0: none. It bounds the soft limit, too. May be set."""
+        return _core.mem_hard_limit(-1)
+
+    @hard_limit.setter
+    def hard_limit(self, value: int) -> None:
+        _core.mem_hard_limit(_checked_bytes("hard_limit", value, 0))
+
+    def _configure(self, keep_problems: bool, *arguments: Any) -> None:
+        backend, status, buffer_bytes, min_block, below, frames, quarantine = arguments
+        with self._lock:
+            result = _core.mem_config(
+                backend, status, buffer_bytes or 0, min_block or 0, below, frames, quarantine or 0, keep_problems
+            )
+            if result == _OK:
+                self._arguments = (keep_problems, *arguments)
+        if result == _MEMORY:
+            raise MemoryError(f"no memory for the {backend} allocator")
+        if result == _ARGUMENT:
+            raise ValueError(f"buffer_bytes must be larger for the {backend} allocator, not {buffer_bytes!r}")
+        if result != _OK:
+            raise RuntimeError(
+                "the allocators are in use: free what was allocated and call allocators.shutdown(), and sqlite.use(None) "
+                "if SQLite runs on them, before they are configured anew"
+            )
+
+
+allocators = _Allocators()
+"""Configures, reads and limits the core: what C code gets from ``cc_mem_malloc``."""
+
+
+class Debugger:
+    """What :func:`debug` gives."""
+
+    def __init__(self) -> None:
+        self.problems: list[MemoryProblem] = []
+        """All that was found up to now; grows with :meth:`check` and at the end."""
+        self._mark = _core.mem_debug_mark()
+
+    def check(self) -> list[MemoryProblem]:
+        """Look at all blocks now; what has been found since the last call."""
+        _core.mem_debug_check()
+        return self._collect()
+
+    def _collect(self) -> list[MemoryProblem]:
+        found, _ = _core.take_problems()
+        new = [MemoryProblem(_KINDS[kind], *rest) for kind, *rest in found]
+        self.problems += new
+        return new
+
+
+@contextmanager
+def debug(
+    *, below: str = "system", leaks: bool = True, frames: int = 16, raise_on_problem: bool = True
+) -> Iterator[Debugger]:
+    """For tests: inside, the core's blocks come from the debug allocator, and SQLite's too after ``sqlite.use("debug")``.
+
+    At the end all blocks are looked at, and (leaks) what was allocated inside and is still alive counts as leaked; if
+    anything was found, MemoryProblemError is raised (raise_on_problem), unless another exception is on its way. Then the
+    configuration is as before. below, frames: see :meth:`allocators.configure`.
+
+    Raises RuntimeError when the core is in use at the beginning.
+    """
+    _checked_flag("leaks", leaks)
+    _checked_flag("raise_on_problem", raise_on_problem)
+    others = tuple(name for name in allocators.backends if name != "debug")
+    before = allocators._arguments
+    arguments = (_checked_backend("below", below, others), _checked_bytes("frames", frames, 0, 32))
+    allocators._configure(True, "debug", True, None, None, *arguments, None)
+    _core.take_problems()
+    debugger = Debugger()
+    try:
+        yield debugger
+    except BaseException:
+        raise_on_problem = False
+        raise
+    finally:
+        _core.mem_debug_check()
+        if leaks:
+            _core.mem_debug_leaks(debugger._mark)
+        debugger._collect()
+        allocators.shutdown()
+        if before is not None:
+            allocators._configure(*before)
+        _core.take_problems()  # of the shutdown: the same leaks
+        if raise_on_problem and debugger.problems:
+            raise MemoryProblemError(debugger.problems)
+
+
+def _checked_backend(name: str, value: Any, valid: tuple[str, ...]) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {value!r}")
+    if value not in valid:
+        raise ValueError(f"{name} must be one of {', '.join(valid)}, not {value!r}")
+    return value
+
+
+def _checked_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
+def _checked_bytes(name: str, value: Any, least: int, most: int = _MOST) -> Any:
+    if value is None and name not in ("soft_limit", "hard_limit", "frames"):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {value!r}")
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be {least} to {most}, not {value!r}")
+    return value

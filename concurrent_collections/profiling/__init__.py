@@ -1,0 +1,1 @@
+"""The profilers of memory and of reclamation, and their reports."""

@@ -1,0 +1,59 @@
+"""What tests of reclamation share: tests/support/smr_driver.c, compiled against the installed libcc as a user would."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).with_name("smr_driver.c")
+
+
+class Driver:
+    """The functions of the driver. Calls release the GIL."""
+
+    def __init__(self, library: Path) -> None:
+        self.path = library
+        self._library = ctypes.CDLL(str(library))
+        pointer, text, number, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_size_t
+        for name, result, *arguments in [
+            ("create", pointer, text, text),
+            ("destroy", ctypes.c_int, pointer),
+            ("retire", ctypes.c_int, pointer, number, size),
+            ("enter", None, pointer),
+            ("exit", None, pointer),
+            ("search", None, pointer, ctypes.POINTER(ctypes.c_int)),
+            ("poll", number, pointer),
+            ("drain", ctypes.c_int, pointer, number),
+        ]:
+            function = getattr(self._library, f"driver_{name}")
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+
+    @contextmanager
+    def domain(self, name: str = "test", scheme: str | None = None) -> Iterator[int]:
+        """A domain for the block; with the default scheme, or another."""
+        domain = self.create(name.encode(), scheme.encode() if scheme else None)
+        assert domain
+        try:
+            yield domain
+        finally:
+            assert self.destroy(domain) == 0
+
+
+def build_driver(directory: Path) -> Driver:
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler is installed")
+    command = [sys.executable, "-P", "-m", "concurrent_collections", "config", "--cflags", "--libs"]
+    flags = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    library = directory / "libdriver.so"
+    line = [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", SOURCE, "-o", library, *flags]
+    subprocess.run(line, check=True)
+    return Driver(library)
