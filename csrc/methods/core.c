@@ -9,6 +9,8 @@ enum { COUNTED = 1, LIMITED = 2, FAULTS = 4 };
 static _Atomic(const cc_mem_methods_t *) running; /* NULL before the first allocation and after shutdown */
 static _Atomic(unsigned) mode = COUNTED;
 
+static _Atomic(bool) blocks_of_zero;
+
 /* Under CC__LOCK_CORE. */
 static const char *backend_name = "mimalloc";
 
@@ -109,6 +111,7 @@ int cc_mem_config(const cc_mem_config_t *config) {
     }
     if (result == CC_OK) {
         set_mode(COUNTED, config == NULL || !config->without_status);
+        cc__store_relaxed(&blocks_of_zero, config != NULL && config->blocks_of_zero);
         forget();
     }
     cc__mutex_unlock(lock);
@@ -289,7 +292,7 @@ static __attribute__((noinline)) void *allocate(const cc_mem_methods_t *methods,
 /* ---- the calls ----------------------------------------------------------------------------------------------------------- */
 
 void *cc_mem_malloc(size_t size) {
-    if (size == 0) return NULL;
+    if (CC_UNLIKELY(size == 0) && (size = cc__load_relaxed(&blocks_of_zero)) == 0) return NULL;
     const cc_mem_methods_t *methods = backend();
     unsigned now = cc__load_relaxed(&mode);
     if (CC_UNLIKELY(methods == NULL)) return (now & COUNTED) != 0 ? count_failure(size, 0) : NULL;
@@ -302,6 +305,19 @@ void *cc_mem_zalloc(size_t size) {
     void *pointer = cc_mem_malloc(size);
     if (pointer != NULL) memset(pointer, 0, cc_mem_size(pointer));
     return pointer;
+}
+
+void *cc_mem_calloc(size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX; /* refused and counted as such */
+    return cc_mem_zalloc(bytes);
+}
+
+char *cc_mem_strdup(const char *text) {
+    if (text == NULL) return NULL;
+    size_t bytes = strlen(text) + 1;
+    char *copy = cc_mem_malloc(bytes);
+    return copy != NULL ? memcpy(copy, text, bytes) : NULL;
 }
 
 void *cc_mem_realloc(void *pointer, size_t size) {

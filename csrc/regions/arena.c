@@ -171,11 +171,12 @@ void *cc_arena_calloc(cc_arena_t *arena, size_t count, size_t size) {
 }
 
 void *cc_arena_dup(cc_arena_t *arena, const void *data, size_t size) {
-    void *copy = cc_arena_alloc(arena, size);
+    void *copy = data != NULL ? cc_arena_alloc(arena, size) : NULL;
     return copy != NULL ? memcpy(copy, data, size) : NULL;
 }
 
 char *cc_arena_strdup(cc_arena_t *arena, const char *text) {
+    if (text == NULL) return NULL;
     size_t size = strlen(text) + 1;
     char *copy = cc_arena_alloc_aligned(arena, size, 1);
     return copy != NULL ? memcpy(copy, text, size) : NULL;

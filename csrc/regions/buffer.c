@@ -31,7 +31,7 @@ cc_buffer_t *cc_buffer_create(size_t size, const cc_mem_methods_t *allocator) {
 }
 
 cc_buffer_t *cc_buffer_copy(const void *data, size_t size, const cc_mem_methods_t *allocator) {
-    cc_buffer_t *buffer = begin(NULL, size, allocator);
+    cc_buffer_t *buffer = data != NULL ? begin(NULL, size, allocator) : NULL;
     if (buffer != NULL) memcpy(buffer->data, data, size);
     return buffer;
 }
@@ -57,7 +57,8 @@ cc_buffer_t *cc_buffer_view(const void *data, size_t size, const cc_mem_methods_
 }
 
 cc_buffer_t *cc_buffer_retain(cc_buffer_t *buffer) {
-    (void)cc__add_relaxed(&buffer->references, 1); /* who calls holds one: the count is not 0, and nothing is published */
+    /* relaxed: who calls holds one, so the count is not 0; and nothing is published */
+    if (buffer != NULL) (void)cc__add_relaxed(&buffer->references, 1);
     return buffer;
 }
 
@@ -71,15 +72,17 @@ void cc_buffer_release(cc_buffer_t *buffer) {
 }
 
 size_t cc_buffer_references(const cc_buffer_t *buffer) {
+    if (buffer == NULL) return 0;
     return cc__load_relaxed(&((cc_buffer_t *)(uintptr_t)buffer)->references); /* racy: others may come and go */
 }
 
 cc_slice_t cc_buffer_slice(const cc_buffer_t *buffer) {
-    return cc_slice(buffer->data, buffer->size);
+    return buffer != NULL ? cc_slice(buffer->data, buffer->size) : cc_slice(NULL, 0);
 }
 
 char *cc_buffer_write(cc_buffer_t **held) {
     cc_buffer_t *buffer = *held;
+    if (buffer == NULL) return NULL;
     /* acquire pairs with the releases of the former owners: they read before this writes */
     if (!buffer->view && cc__load_acquire(&buffer->references) == 1) return buffer->data;
     cc_buffer_t *copy = cc_buffer_copy(buffer->data, buffer->size, buffer->allocator);

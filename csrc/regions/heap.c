@@ -74,7 +74,7 @@ static bool entry_is_valid(const block_t *block, const char *end) {
         size_t gap = (size_t)(end - WORD - from);
         cc__unpoison_kept(from, gap);
         bool good = true;
-        for (size_t i = 0; i < gap; i++) good = good && (unsigned char)from[i] == CC__FILL_GAP;
+        for (size_t i = 0; i < gap; i++) good = good && (unsigned char)from[i] == CC__FILL_GUARD;
         cc__poison(from, gap);
         return good;
     }
@@ -249,7 +249,7 @@ static inline char *push_entry(block_t *block, size_t size) {
     if (CC__WATCHED) {
         char *gap = pointer + size;
         cc__unpoison(gap, (size_t)(end - WORD - gap));
-        memset(gap, CC__FILL_GAP, (size_t)(end - WORD - gap));
+        memset(gap, CC__FILL_GUARD, (size_t)(end - WORD - gap));
         cc__poison(gap, (size_t)(end - WORD - gap));
         cc__region_open(pointer, size);
     }
@@ -286,12 +286,12 @@ void *cc_heap_zalloc(cc_heap_t *heap, size_t size) {
 }
 
 void *cc_heap_dup(cc_heap_t *heap, const void *data, size_t size) {
-    void *copy = cc_heap_alloc(heap, size);
+    void *copy = data != NULL ? cc_heap_alloc(heap, size) : NULL;
     return copy != NULL ? memcpy(copy, data, size) : NULL;
 }
 
 char *cc_heap_strdupl(cc_heap_t *heap, const char *text, size_t length) {
-    char *copy = length < CC__MOST ? cc_heap_alloc(heap, length + 1) : NULL;
+    char *copy = text != NULL && length < CC__MOST ? cc_heap_alloc(heap, length + 1) : NULL;
     if (copy == NULL) return NULL;
     memcpy(copy, text, length);
     copy[length] = 0;
@@ -299,10 +299,11 @@ char *cc_heap_strdupl(cc_heap_t *heap, const char *text, size_t length) {
 }
 
 char *cc_heap_strdup(cc_heap_t *heap, const char *text) {
-    return cc_heap_strdupl(heap, text, strlen(text));
+    return cc_heap_strdupl(heap, text, text != NULL ? strlen(text) : 0);
 }
 
 char *cc_heap_strcat(cc_heap_t *heap, const char *first, const char *second) {
+    if (first == NULL || second == NULL) return NULL;
     size_t length = strlen(first), rest = strlen(second) + 1;
     char *copy = cc_heap_alloc(heap, length + rest);
     if (copy == NULL) return NULL;

@@ -96,6 +96,7 @@ static size_t pool_bytes(void) {
 }
 
 size_t cc_pool_buffer_bytes(const cc_pool_options_t *options) {
+    if (options == NULL) return 0;
     cc__pool_t pool;
     cc_pool_options_t fixed = *options;
     fixed.fixed = true;

@@ -7,6 +7,7 @@
 #include "cc/alloc.h"
 #include "cc/methods.h"
 
+#include "../base/fill.h"
 #include "../base/poison.h"
 #include "../base/round.h"
 
@@ -18,7 +19,7 @@ enum { CC__WATCHED = 1, CC__GAP = 16 };
 enum { CC__WATCHED = 0, CC__GAP = 0 };
 #endif
 
-enum { CC__ALIGNMENT = 16, CC__FILL_FRESH = 0x55, CC__FILL_FREED = 0xDD, CC__FILL_GAP = 0xBE };
+enum { CC__ALIGNMENT = 16 };
 
 /* No region and no request is larger; sums of a few of them do not wrap. */
 #define CC__MOST ((size_t)PTRDIFF_MAX / 4)

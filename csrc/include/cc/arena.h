@@ -53,7 +53,7 @@ static inline CC_ATTRIBUTE((alloc_size(2), warn_unused_result)) void *cc_arena_a
 /* count * size zeroed bytes; NULL also when the product overflows. */
 CC_API void *cc_arena_calloc(cc_arena_t *arena, size_t count, size_t size) CC_ATTRIBUTE((warn_unused_result));
 
-/* A copy of `size` bytes; of a text with its end. */
+/* A copy of `size` bytes; of a text with its end. NULL also for NULL. */
 CC_API void *cc_arena_dup(cc_arena_t *arena, const void *data, size_t size) CC_ATTRIBUTE((warn_unused_result));
 CC_API char *cc_arena_strdup(cc_arena_t *arena, const char *text) CC_ATTRIBUTE((warn_unused_result));
 
@@ -87,6 +87,12 @@ typedef struct cc_arena_status_t {
 } cc_arena_status_t;
 
 CC_API cc_arena_status_t cc_arena_status(const cc_arena_t *arena);
+
+/* The arena as an allocator of cc/methods.h, for libraries that want one: valid as long as the arena, in its thread. Blocks are aligned to
+ * 16 and preceded by 16 bytes, which tell their size. free and realloc take back or resize the latest allocation where it lies; free
+ * ignores all others, which go with a rewind or with the arena. Do not free such a block after a mark that was taken since it was
+ * allocated: the mark would be lost. */
+CC_API cc_mem_methods_t cc_arena_methods(cc_arena_t *arena);
 
 /* For CC_CLEANUP. */
 static inline void cc_arena_cleanup(cc_arena_t **arena) {

@@ -54,11 +54,11 @@ CC_API void *cc_heap_alloc(cc_heap_t *heap, size_t size) CC_ATTRIBUTE((alloc_siz
 CC_API void *cc_heap_alloc_aligned(cc_heap_t *heap, size_t size, size_t alignment)
     CC_ATTRIBUTE((alloc_size(2), warn_unused_result));
 CC_API void *cc_heap_zalloc(cc_heap_t *heap, size_t size) CC_ATTRIBUTE((alloc_size(2), warn_unused_result));
-/* A copy of `size` bytes; of a text with its end; of the first `length` bytes of a text, and an end. */
+/* A copy of `size` bytes; of a text with its end; of the first `length` bytes of a text, and an end. NULL also for NULL. */
 CC_API void *cc_heap_dup(cc_heap_t *heap, const void *data, size_t size) CC_ATTRIBUTE((warn_unused_result));
 CC_API char *cc_heap_strdup(cc_heap_t *heap, const char *text) CC_ATTRIBUTE((warn_unused_result));
 CC_API char *cc_heap_strdupl(cc_heap_t *heap, const char *text, size_t length) CC_ATTRIBUTE((warn_unused_result));
-/* Two texts, one behind the other. */
+/* Two texts, one behind the other. NULL also where one is NULL. */
 CC_API char *cc_heap_strcat(cc_heap_t *heap, const char *first, const char *second) CC_ATTRIBUTE((warn_unused_result));
 /* As snprintf; NULL also for a format that it refuses. */
 CC_API char *cc_heap_printf(cc_heap_t *heap, const char *format, ...) CC_ATTRIBUTE((format(printf, 2, 3)));
@@ -88,6 +88,12 @@ CC_API void cc_heap_empty(cc_heap_t *heap);
 /* CC_HEAP_SEARCH: makes sure that a block is at hand in which the next allocation of up to `size` bytes will fit. CC_ERROR_MEMORY;
  * CC_ERROR_LIMIT when a block of the pool is too small for that; CC_ERROR_STATE for another type. */
 CC_API int cc_heap_add_spare(cc_heap_t *heap, size_t size);
+
+/* The heap as an allocator of cc/methods.h, for libraries that want one: valid as long as the heap, in its thread. Blocks are aligned to
+ * 16 and preceded by 16 bytes, which tell their size. free takes back the latest allocation only; all others go with a release, or
+ * with the heap. realloc moves a block that becomes larger. Do not free such a block after a checkpoint that was taken since
+ * it was allocated: the checkpoint would be lost. */
+CC_API cc_mem_methods_t cc_heap_methods(cc_heap_t *heap);
 
 CC_API size_t cc_heap_total_size(const cc_heap_t *heap);  /* of all blocks with the bookkeeping, but for a spare one */
 CC_API size_t cc_heap_block_count(const cc_heap_t *heap); /* without a spare one */

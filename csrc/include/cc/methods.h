@@ -125,6 +125,10 @@ typedef struct cc_mem_debug_options {
 CC_API int cc_mem_debug_create(cc_mem_methods_t *methods, const cc_mem_methods_t *below, const cc_mem_debug_options_t *options);
 CC_API void cc_mem_debug_destroy(cc_mem_methods_t *methods);
 
+/* A block of a debug allocator at a multiple of `alignment`, a power of two; otherwise as its malloc's. NULL for methods of another kind.
+ * realloc does not keep the alignment. */
+CC_API void *cc_mem_debug_aligned(const cc_mem_methods_t *methods, size_t size, size_t alignment) CC_ATTRIBUTE((warn_unused_result));
+
 /* Looks at every live block and all of the quarantine now; reports and returns the number of damaged ones. A damaged block is
  * mended, so that it is reported once. 0 for methods of another kind. */
 CC_API size_t cc_mem_debug_check(const cc_mem_methods_t *methods);
@@ -145,6 +149,7 @@ CC_API void cc_mem_debug_title(const char *title);
 typedef struct cc_mem_config_t {
     const char *backend;          /* "mimalloc" by default */
     bool without_status;          /* no counting and no limits: the calls cost what the backend costs */
+    bool blocks_of_zero;          /* a request of 0 bytes is one of 1 byte, as most programs expect of malloc; false: it gets NULL */
     void *buffer;                 /* for static and buddy: the caller's, to outlive the use; NULL: mapped by init */
     size_t buffer_bytes;          /* 0: 64 MiB */
     size_t min_block;             /* for buddy, see cc_mem_buddy_create */
@@ -164,11 +169,16 @@ CC_API void cc_mem_shutdown(void);
 /* The name of the backend in use or configured; static. */
 CC_API const char *cc_mem_configured(void);
 
-/* At least `size` bytes. NULL when size is 0, at the hard limit, when a fault is injected, or without memory. */
+/* At least `size` bytes. NULL at the hard limit, when a fault is injected, without memory, and when size is 0 unless the configuration has
+ * blocks_of_zero. */
 CC_API void *cc_mem_malloc(size_t size) CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result));
 /* The same, zeroed to its whole size. */
 CC_API void *cc_mem_zalloc(size_t size) CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result));
-/* NULL pointer: cc_mem_malloc. size 0: frees, and gives NULL. On failure NULL, the old block intact. */
+/* count * size bytes, zeroed as by cc_mem_zalloc; NULL also when the product overflows. */
+CC_API void *cc_mem_calloc(size_t count, size_t size) CC_ATTRIBUTE((malloc, alloc_size(1, 2), warn_unused_result));
+/* A copy of a text with its end. NULL for NULL, or as cc_mem_malloc. */
+CC_API char *cc_mem_strdup(const char *text) CC_ATTRIBUTE((malloc, warn_unused_result));
+/* NULL pointer: cc_mem_malloc. size 0: frees a block, and gives NULL. On failure NULL, the old block intact. */
 CC_API void *cc_mem_realloc(void *pointer, size_t size) CC_ATTRIBUTE((warn_unused_result));
 /* NULL is ignored. */
 CC_API void cc_mem_free(void *pointer);

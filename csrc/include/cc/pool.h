@@ -87,6 +87,10 @@ typedef struct cc_pool_status_t {
 /* Takes time in proportion to the blocks. Nobody else may use the pool meanwhile. */
 CC_API cc_pool_status_t cc_pool_status(cc_pool_t *pool);
 
+/* The pool as an allocator of cc/methods.h, for libraries that want one: valid as long as the pool, in the same threads. Every block has
+ * the pool's block size; larger requests get NULL. Blocks are aligned as the pool's. */
+CC_API cc_mem_methods_t cc_pool_methods(cc_pool_t *pool);
+
 /* For CC_CLEANUP. */
 static inline void cc_pool_cleanup(cc_pool_t **pool) {
     cc_pool_destroy(*pool);

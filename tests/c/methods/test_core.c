@@ -95,6 +95,44 @@ static void test_every_backend_does_the_same(void) {
     }
 }
 
+static void test_zeroed_arrays_and_copies(void) {
+    configure("debug");
+    unsigned char *zeros = cc_mem_calloc(10, 30);
+    for (size_t i = 0; i < 300; i++) CHECK_EQUAL(zeros[i], 0);
+    CHECK(cc_mem_calloc(check_hide(SIZE_MAX / 2), 4) == NULL);
+    CHECK(cc_mem_calloc(0, 5) == NULL && cc_mem_calloc(5, 0) == NULL);
+    CHECK_EQUAL(cc_mem_status(0).failed, 1); /* the product that overflows */
+    char *copy = cc_mem_strdup("a text"), *empty = cc_mem_strdup("");
+    CHECK(strcmp(copy, "a text") == 0 && cc_mem_size(copy) == 7 && empty[0] == 0);
+    CHECK(cc_mem_strdup(NULL) == NULL);
+    cc_mem_free(zeros);
+    cc_mem_free(copy);
+    cc_mem_free(empty);
+    CHECK_EQUAL(cc_mem_used(), 0);
+    cc_mem_shutdown();
+}
+
+static void test_blocks_of_zero(void) {
+    for (size_t i = 0; cc_mem_backend_name(i) != NULL; i++) {
+        for (int without_status = 0; without_status < 2; without_status++) {
+            cc_mem_config_t config = {.backend = cc_mem_backend_name(i), .blocks_of_zero = true};
+            config.without_status = without_status != 0;
+            CHECK_EQUAL(cc_mem_config(&config), CC_OK);
+            void *blocks[4] = {cc_mem_malloc(0), cc_mem_zalloc(0), cc_mem_calloc(0, 5), cc_mem_realloc(NULL, 0)};
+            for (int j = 0; j < 4; j++) {
+                CHECK(blocks[j] != NULL && cc_mem_size(blocks[j]) >= 1);
+                for (int k = 0; k < j; k++) CHECK(blocks[j] != blocks[k]);
+            }
+            CHECK(cc_mem_realloc(blocks[0], 0) == NULL); /* is free */
+            for (int j = 1; j < 4; j++) cc_mem_free(blocks[j]);
+            CHECK_EQUAL(cc_mem_status(0).current_count | cc_mem_status(0).failed, 0);
+            cc_mem_shutdown();
+            CHECK(cc_mem_malloc(0) == NULL);
+            cc_mem_shutdown();
+        }
+    }
+}
+
 static void test_resets(void) {
     configure("buddy"); /* sizes are known there */
     void *a = cc_mem_malloc(1024), *b = cc_mem_malloc(100);
@@ -417,6 +455,8 @@ int main(void) {
     RUN(test_defaults_begin_by_themselves);
     RUN(test_bad_configurations);
     RUN(test_every_backend_does_the_same);
+    RUN(test_zeroed_arrays_and_copies);
+    RUN(test_blocks_of_zero);
     RUN(test_resets);
     RUN(test_without_status);
     RUN(test_soft_limit);

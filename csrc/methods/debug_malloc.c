@@ -1,27 +1,37 @@
-/* regions/debug_malloc.c: the functions of cc/debug_malloc.h over a debug allocator of their own. The place of an allocation is its
+/* methods/debug_malloc.c: the functions of cc/debug_malloc.h over a debug allocator of their own. The place of an allocation is its
  * title; the place of the call that met a problem is added to the text. */
 #include "cc/debug_malloc.h"
 
-#include <stdio.h>
+#include <errno.h>
 
 #include "../base/atomics.h"
 #include "../base/os.h"
+#include "../base/round.h"
 
+/* Here the names mean the table's members. */
 #undef malloc
 #undef calloc
 #undef realloc
+#undef reallocarray
+#undef aligned_alloc
+#undef posix_memalign
+#undef memalign
 #undef free
 #undef strdup
 #undef strndup
 
 static cc__mutex_t lock;
-static cc_mem_methods_t methods; /* complete when `begun` */
+CC__HOLD_OVER_FORK(lock);
+
+static cc_mem_methods_t methods; /* complete when the stage is BEGUN */
 enum { NOT_YET, BEGUN, ENDED };
 static _Atomic(int) stage;
 
 /* Under the lock. */
 static void (*report_call)(const cc_mem_problem_t *problem, void *context);
 static void *report_context;
+
+static _Atomic(FILE *) trace;
 
 /* The call that the thread is in. */
 static __thread const char *calling_file;
@@ -93,19 +103,49 @@ static void leave(bool allocated) {
     if (allocated) cc_mem_debug_title(NULL);
 }
 
-void *cc_debug_malloc(size_t size, const char *file, int line) {
+/* ---- the calls ------------------------------------------------------------------------------------------------------ */
+
+static void *trace_allocation(void *pointer, size_t size, const char *file, int line) {
+    FILE *stream = cc__load_acquire(&trace); /* pairs with the release store in cc_debug_malloc_trace */
+    if (stream != NULL) (void)fprintf(stream, "ALLOC: %p size=%zu at %s:%d\n", pointer, size, file, line);
+    return pointer;
+}
+
+/* Before the block is free: afterwards another thread may have its address. */
+static void trace_free(const void *pointer, const char *file, int line) {
+    FILE *stream = cc__load_acquire(&trace); /* pairs with the release store in cc_debug_malloc_trace */
+    if (stream != NULL) (void)fprintf(stream, "FREE: %p at %s:%d\n", pointer, file, line);
+}
+
+static void *allocate(size_t alignment, size_t size, const char *file, int line) {
     if (!begin()) return NULL;
     enter(file, line, true);
-    void *pointer = methods.malloc(size != 0 ? size : 1, methods.context);
+    void *pointer = cc_mem_debug_aligned(&methods, size != 0 ? size : 1, alignment);
     leave(true);
-    return pointer;
+    return trace_allocation(pointer, size, file, line);
+}
+
+void *cc_debug_malloc(size_t size, const char *file, int line) {
+    return allocate(1, size, file, line);
 }
 
 void *cc_debug_calloc(size_t count, size_t size, const char *file, int line) {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+    if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX; /* refused, and traced */
     void *pointer = cc_debug_malloc(bytes, file, line);
     return pointer != NULL ? memset(pointer, 0, bytes) : NULL;
+}
+
+void *cc_debug_aligned_alloc(size_t alignment, size_t size, const char *file, int line) {
+    return allocate(alignment, size, file, line);
+}
+
+int cc_debug_posix_memalign(void **pointer, size_t alignment, size_t size, const char *file, int line) {
+    if (!cc__is_power_of_two(alignment) || alignment % sizeof(void *) != 0) return EINVAL;
+    void *block = allocate(alignment, size, file, line);
+    if (block == NULL) return ENOMEM;
+    *pointer = block;
+    return 0;
 }
 
 void *cc_debug_realloc(void *pointer, size_t size, const char *file, int line) {
@@ -114,11 +154,19 @@ void *cc_debug_realloc(void *pointer, size_t size, const char *file, int line) {
     enter(file, line, true);
     void *moved = methods.realloc(pointer, size != 0 ? size : 1, methods.context);
     leave(true);
-    return moved;
+    if (moved != NULL) trace_free(pointer, file, line);
+    return trace_allocation(moved, size, file, line);
+}
+
+void *cc_debug_reallocarray(void *pointer, size_t count, size_t size, const char *file, int line) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX;
+    return cc_debug_realloc(pointer, bytes, file, line);
 }
 
 void cc_debug_free(void *pointer, const char *file, int line) {
     if (pointer == NULL || !begin()) return;
+    trace_free(pointer, file, line);
     enter(file, line, false);
     methods.free(pointer, methods.context);
     leave(false);
@@ -136,6 +184,10 @@ char *cc_debug_strndup(const char *text, size_t length, const char *file, int li
 
 char *cc_debug_strdup(const char *text, const char *file, int line) {
     return cc_debug_strndup(text, strlen(text), file, line);
+}
+
+void cc_debug_malloc_trace(FILE *stream) {
+    cc__store_release(&trace, stream); /* pairs with the acquire loads of the calls: the stream is open */
 }
 
 void cc_debug_malloc_report(void (*report)(const cc_mem_problem_t *problem, void *context), void *context) {

@@ -1,0 +1,51 @@
+/* methods/debug.h: the state of a debug allocator, and what debug.c (its methods) and debug_look.c (looking at all blocks) share. */
+#ifndef CC_METHODS_DEBUG_H
+#define CC_METHODS_DEBUG_H
+
+#include "backend.h"
+
+#include "../base/fill.h"
+#include "../base/os.h"
+#include "debug_report.h"
+
+typedef struct cc__debug_record {
+    cc__debug_block_t block;
+    unsigned char *user; /* the block as the user knows it */
+    void *below;         /* as the allocator below knows it */
+    bool held; /* freed, in quarantine */
+    struct cc__debug_record *same; /* in its chain of the table */
+    struct cc__debug_record *previous, *next; /* by age, of live blocks, or in the quarantine */
+} cc__debug_record_t;
+
+typedef struct cc__debug {
+    cc_mem_methods_t below;
+    cc_mem_debug_options_t options;
+    cc__mutex_t *lock;
+    cc__debug_record_t **table; /* by address, chained; NULL before init */
+    size_t table_size, records;
+    cc__debug_record_t *oldest, *newest;         /* live blocks by age */
+    cc__debug_record_t *first_held, *last_held;  /* the quarantine, oldest first */
+    size_t held_bytes;
+    cc__debug_record_t *spare;                   /* records without a block */
+    void *chunks;                                /* what records were taken from, linked by their first word */
+    uint64_t sequence;                           /* number of the last allocation */
+} cc__debug_t;
+
+/* NULL for methods of another kind, and before init. */
+cc__debug_t *cc__debug_of(const cc_mem_methods_t *methods);
+
+void cc__debug_write_guards(unsigned char *user, size_t size);
+
+/* The first damage of a block; false if there is none. pre: the lock. */
+bool cc__debug_damaged(const cc__debug_record_t *record, cc_mem_problem_kind_t *kind, ptrdiff_t *distance);
+
+/* Copies a problem out. pre: the lock. */
+void cc__debug_note(cc__debug_finding_t *finding, const cc__debug_record_t *record, cc_mem_problem_kind_t kind, ptrdiff_t distance);
+
+/* Reports it, and aborts if the options say so. pre: without the lock. */
+void cc__debug_tell(cc__debug_t *self, const cc__debug_finding_t *finding);
+
+/* debug_look.c. As cc_mem_debug_leaks. */
+size_t cc__debug_leaks(cc__debug_t *self, uint64_t mark);
+
+#endif
