@@ -2,7 +2,7 @@
 #if defined(CC_BACKEND_LIBC)
 #include <string.h>
 
-#include "../base/os.h"
+#include "../base/fork.h"
 #include "backend.h"
 
 typedef struct node {
@@ -12,8 +12,11 @@ typedef struct node {
 
 struct cc__heap {
     node_t blocks; /* a ring */
-    cc__mutex_t lock;
 };
+
+/* Over the rings of all heaps: one lock that a fork can hold. */
+static cc__mutex_t lock;
+CC__HOLD_OVER_FORK(CC__FORK_HEAPS, lock);
 
 cc__heap_t *cc__heap_create(void) {
     cc__heap_t *heap = cc__own_calloc(1, sizeof *heap);
@@ -30,19 +33,19 @@ void cc__heap_destroy(cc__heap_t *heap) {
 }
 
 static void link_node(cc__heap_t *heap, node_t *node) {
-    cc__mutex_lock(&heap->lock);
+    cc__mutex_lock(&lock);
     node->next = heap->blocks.next;
     node->previous = &heap->blocks;
     node->next->previous = node;
     heap->blocks.next = node;
-    cc__mutex_unlock(&heap->lock);
+    cc__mutex_unlock(&lock);
 }
 
-static void unlink_node(cc__heap_t *heap, node_t *node) {
-    cc__mutex_lock(&heap->lock);
+static void unlink_node(node_t *node) {
+    cc__mutex_lock(&lock);
     node->previous->next = node->next;
     node->next->previous = node->previous;
-    cc__mutex_unlock(&heap->lock);
+    cc__mutex_unlock(&lock);
 }
 
 void *cc__heap_alloc(cc__heap_t *heap, size_t size, bool zero) {
@@ -71,8 +74,9 @@ bool cc__heap_expand(cc__heap_t *heap, void *pointer, size_t size) {
 }
 
 void cc__heap_free(cc__heap_t *heap, void *pointer) {
+    (void)heap;
     node_t *node = (node_t *)pointer - 1;
-    unlink_node(heap, node);
+    unlink_node(node);
     free(node);
 }
 #endif

@@ -1,5 +1,6 @@
 /* alloc/calls.c: the hot three calls of cc/alloc.h, and the table that holds the set of them in force. There are three sets:
  * plain (the allocator's own functions), counted (only the statistics are on), and watched (everything else). */
+#include "../base/fork.h"
 #include "backend.h"
 #include "counting.h"
 
@@ -137,7 +138,7 @@ void cc__alloc_set_mode(unsigned flag, bool on) {
     cc__mutex_unlock(&mode_lock);
 }
 
-CC__HOLD_OVER_FORK(mode_lock);
+CC__HOLD_OVER_FORK(CC__FORK_ALLOC_MODE, mode_lock);
 
 /* ---- what the header's inlines call ------------------------------------------------------------------------------ */
 

@@ -1,6 +1,7 @@
 /* alloc/statistics.c: adds up the threads' counters. The counting itself is inlined in alloc.c. */
 #include <string.h>
 
+#include "../base/fork.h"
 #include "alloc_internal.h"
 
 cc__alloc_counters_t cc__alloc_shared_counters;
@@ -64,4 +65,4 @@ void cc_alloc_stats_reset(void) {
     cc__mutex_unlock(&baseline_lock);
 }
 
-CC__HOLD_OVER_FORK(baseline_lock);
+CC__HOLD_OVER_FORK(CC__FORK_STATISTICS, baseline_lock);

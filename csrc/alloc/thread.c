@@ -1,7 +1,7 @@
-/* alloc/thread.c: the registry of threads that use libcc. It owns the thread records and the process's fork handlers for
- * this layer. */
+/* alloc/thread.c: the registry of threads that use libcc. It owns the thread records. */
 #include <string.h>
 
+#include "../base/fork.h"
 #include "alloc_internal.h"
 
 __thread cc__thread_t *cc__thread_self __attribute__((tls_model("initial-exec")));
@@ -59,14 +59,6 @@ static void end_thread(void *value) {
     detach(thread);
 }
 
-static void before_fork(void) {
-    cc__thread_lock();
-}
-
-static void after_fork_in_parent(void) {
-    cc__thread_unlock();
-}
-
 /* Only the forking thread goes on: the others' records keep their totals and wait for new threads. */
 static void after_fork_in_child(void) {
     free_threads = NULL;
@@ -79,12 +71,9 @@ static void after_fork_in_child(void) {
             free_threads = thread;
         }
     }
-    cc__thread_unlock();
 }
 
-__attribute__((constructor)) static void set_fork_handlers(void) {
-    (void)cc__os_at_fork(before_fork, after_fork_in_parent, after_fork_in_child); /* fails only before main, when there is no memory for anything */
-}
+CC__AT_FORK(CC__FORK_THREADS, .locks = &registry_lock, .count = 1, .in_child = after_fork_in_child);
 
 /* pre: the lock is held. */
 static cc__thread_t *take_record(void) {

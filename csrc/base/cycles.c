@@ -8,10 +8,12 @@
 #endif
 
 #include "atomics.h"
+#include "fork.h"
 
 bool cc__cycles_counter;
 
 static cc__mutex_t lock;
+CC__HOLD_OVER_FORK(CC__FORK_CYCLES, lock);
 static bool calibrated;
 static cc__cycles_calibration_t result;
 

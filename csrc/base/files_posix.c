@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "fault.h"
-#include "os.h"
+#include "fork.h"
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
@@ -107,6 +107,7 @@ static struct {
 } guards[GUARDS];
 
 static cc__mutex_t handler_lock;
+CC__HOLD_OVER_FORK(CC__FORK_FILES, handler_lock);
 static bool handler_set; /* under handler_lock */
 static struct sigaction before;
 static size_t page; /* set before the handler is */

@@ -12,9 +12,10 @@
 #include <sys/syscall.h>
 #endif
 
-#include "os.h"
+#include "fork.h"
 
 static cc__mutex_t lock;
+CC__HOLD_OVER_FORK(CC__FORK_INTERRUPT, lock);
 static int caught_signal; /* 0: none yet */
 static jmp_buf *(*called)(void);
 static struct sigaction before;

@@ -139,20 +139,7 @@ unsigned cc__os_backtrace(void **frames, unsigned most);
  * that a library exports are known. */
 void cc__os_describe(const void *address, char *text, size_t size);
 
-/* Registers fork handlers: before (parent), after in the parent, after in the child. */
+/* Registers fork handlers: before (parent), after in the parent, after in the child. For fork.c alone. */
 int cc__os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
-
-/* Has a file's lock held while the process forks, so that it is free, and what it guards whole, in the child. Once in a file. */
-#define CC__HOLD_OVER_FORK(lock) \
-    static void before_fork(void) { \
-        cc__mutex_lock(&(lock)); \
-    } \
-    static void after_fork(void) { \
-        cc__mutex_unlock(&(lock)); \
-    } \
-    __attribute__((constructor)) static void set_fork_handlers(void) { \
-        (void)cc__os_at_fork(before_fork, after_fork, after_fork); \
-    } \
-    _Static_assert(true, "a semicolon follows")
 
 #endif

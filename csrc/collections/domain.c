@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../base/os.h"
+#include "../base/fork.h"
 
 /* What waits to be freed should still be in the cache when it is used again. */
 enum { BATCH_BYTES = 128 * 1024 };
@@ -31,4 +31,4 @@ void cc__collections_domain_put(void) {
     cc__mutex_unlock(&lock);
 }
 
-CC__HOLD_OVER_FORK(lock);
+CC__HOLD_OVER_FORK(CC__FORK_COLLECTIONS, lock);

@@ -4,7 +4,7 @@
 #include "cc/event.h"
 
 #include "../base/atomics.h"
-#include "../base/os.h"
+#include "../base/fork.h"
 
 #define WORD(field) ((_Atomic(uint32_t) *)(uintptr_t)&(field))
 
@@ -16,9 +16,7 @@ static void begin_era(void) {
     (void)cc__add_relaxed(&era, 1u << THREAD_BITS);
 }
 
-static __attribute__((constructor)) void watch_forks(void) {
-    (void)cc__os_at_fork(NULL, NULL, begin_era);
-}
+CC__AT_FORK(CC__FORK_EVENT, .in_child = begin_era);
 
 static uint32_t threads_of(uint32_t count) {
     return (count & ~(uint32_t)THREADS) == cc__load_relaxed(&era) ? count & THREADS : 0;

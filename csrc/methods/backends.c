@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "../base/fork.h"
 #include "methods_internal.h"
 
 #define ADDRESS(name) &cc__##name##_backend,
@@ -46,9 +47,6 @@ static void unlock_instances(void) {
     cc__mutex_unlock(cc__mem_lock(CC__LOCK_BACKENDS));
 }
 
-static void nothing(void) {
-}
-
 /* An instance that another thread was beginning or ending in the parent is not begun. */
 static void after_fork_in_child(void) {
     if (turns > 0) return; /* the forking thread's own: it goes on here */
@@ -57,9 +55,7 @@ static void after_fork_in_child(void) {
     cc__store_relaxed(&turn.state, 0u);
 }
 
-__attribute__((constructor)) static void set_fork_handlers(void) {
-    (void)cc__os_at_fork(nothing, nothing, after_fork_in_child);
-}
+CC__AT_FORK(CC__FORK_BACKENDS, .in_child = after_fork_in_child);
 
 /* ---- one instance --------------------------------------------------------------------------------------------------- */
 

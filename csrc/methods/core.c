@@ -1,6 +1,7 @@
 /* methods/core.c: the core: one backend for the process, with status and limits. */
 #include <string.h>
 
+#include "../base/fork.h"
 #include "backend.h"
 #include "methods_internal.h"
 
@@ -57,12 +58,7 @@ static void free_pressure_lock(void) {
     cc__store_relaxed(&pressure_lock.state, 0u);
 }
 
-static void nothing(void) {
-}
-
-__attribute__((constructor)) static void set_fork_handlers(void) {
-    (void)cc__os_at_fork(nothing, nothing, free_pressure_lock);
-}
+CC__AT_FORK(CC__FORK_PRESSURE, .in_child = free_pressure_lock);
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------------ */
 

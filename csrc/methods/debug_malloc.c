@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "../base/atomics.h"
-#include "../base/os.h"
+#include "../base/fork.h"
 #include "../base/round.h"
 
 /* Here the names mean the table's members. */
@@ -21,7 +21,7 @@
 #undef strndup
 
 static cc__mutex_t lock;
-CC__HOLD_OVER_FORK(lock);
+CC__HOLD_OVER_FORK(CC__FORK_DEBUG_MALLOC, lock);
 
 static cc_mem_methods_t methods; /* complete when the stage is BEGUN */
 enum { NOT_YET, BEGUN, ENDED };

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "../base/fork.h"
+
 cc__recorder_t cc__recorder;
 
 #define recorder cc__recorder
@@ -250,30 +252,19 @@ void cc__free_special(cc__shard_t *shard, unsigned domain, uint64_t record, uint
 
 /* ---- process events --------------------------------------------------------------------------------------------- */
 
-static void before_fork(void) {
-    cc__mutex_lock(&recorder.lock);
-    cc__sites_lock();
-}
-
-static void after_fork_in_parent(void) {
-    cc__sites_unlock();
-    cc__mutex_unlock(&recorder.lock);
-}
-
-/* Runs after the registry's handler: the threads that did not come along are marked there. */
+/* Runs after the registry's hook, which marks the threads that did not come along. */
 static void after_fork_in_child(void) {
-    cc__sites_unlock();
     for (cc__shard_t *shard = recorder.shards; shard != NULL; shard = shard->next)
         if (shard->thread != NULL && !shard->thread->alive) fold_shard(shard);
-    cc__mutex_unlock(&recorder.lock);
 }
+
+CC__AT_FORK(CC__FORK_RECORDER, .locks = &recorder.lock, .count = 1, .in_child = after_fork_in_child);
 
 int cc__recorder_open(void) {
     if (recorder.rows != NULL) return CC_OK;
     cc__row_t *rows = cc__os_map(CC__MAX_SLOTS * sizeof *rows);
     cc__session_t *sessions = cc__os_map((CC__MAX_SESSIONS + 1) * sizeof *sessions);
-    if (rows == NULL || sessions == NULL ||
-        cc__os_at_fork(before_fork, after_fork_in_parent, after_fork_in_child) != CC_OK) {
+    if (rows == NULL || sessions == NULL) {
         if (rows != NULL) cc__os_unmap(rows, CC__MAX_SLOTS * sizeof *rows);
         if (sessions != NULL) cc__os_unmap(sessions, (CC__MAX_SESSIONS + 1) * sizeof *sessions);
         return CC_ERROR_MEMORY;

@@ -288,9 +288,6 @@ typedef struct cc__old_sites {
 } cc__old_sites_t;
 cc__old_sites_t cc__sites_take(void);
 void cc__sites_drop(cc__old_sites_t old);
-/* Fork: around it. */
-void cc__sites_lock(void);
-void cc__sites_unlock(void);
 
 /* ---- domains (domains.c) ---------------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/fault.h"
+#include "../base/fork.h"
 
 typedef struct site {
     uint64_t hash;
@@ -28,13 +29,7 @@ void cc_profile_set_frame_provider(const cc_profile_frame_provider_t *installed)
     cc__store_release(&provider, installed); /* pairs with the acquire load in cc__site_capture */
 }
 
-void cc__sites_lock(void) {
-    cc__mutex_lock(&lock);
-}
-
-void cc__sites_unlock(void) {
-    cc__mutex_unlock(&lock);
-}
+CC__HOLD_OVER_FORK(CC__FORK_SITES, lock);
 
 size_t cc__sites_count(void) {
     return cc__load_acquire(&used); /* pairs with the release in add_site */

@@ -10,6 +10,7 @@
 #include "pool.h"
 
 #include "../base/fault.h"
+#include "../base/fork.h"
 
 /* The caches' lists, the pools' numbers and the common caches; chunks and magazines. In this order; held across fork. */
 static cc__mutex_t caches_lock, growth_lock;
@@ -318,16 +319,5 @@ void cc__pool_each_free(cc__pool_t *pool, void (*visit)(cc__pool_t *pool, void *
     cc__mutex_unlock(&caches_lock);
 }
 
-static void before_fork(void) {
-    cc__mutex_lock(&caches_lock);
-    cc__mutex_lock(&growth_lock);
-}
-
-static void after_fork(void) {
-    cc__mutex_unlock(&growth_lock);
-    cc__mutex_unlock(&caches_lock);
-}
-
-__attribute__((constructor)) static void set_fork_handlers(void) {
-    (void)cc__os_at_fork(before_fork, after_fork, after_fork);
-}
+CC__HOLD_OVER_FORK(CC__FORK_POOL_CACHES, caches_lock);
+CC__HOLD_OVER_FORK(CC__FORK_POOL_GROWTH, growth_lock);

@@ -1,6 +1,7 @@
 /* smr/options.c: the schemes' names, the table of options and the process's defaults. */
 #include <string.h>
 
+#include "../base/fork.h"
 #include "smr_internal.h"
 
 static const char *const names[] = {NULL, "ibr", "debra", "epoch", "none"};
@@ -68,4 +69,4 @@ cc_smr_scheme_t cc_smr_default_scheme(void) {
     return scheme;
 }
 
-CC__HOLD_OVER_FORK(lock);
+CC__HOLD_OVER_FORK(CC__FORK_SMR_OPTIONS, lock);

@@ -4,6 +4,7 @@
 
 #include "../base/blocking.h"
 #include "../base/fault.h"
+#include "../base/fork.h"
 #include "smr_internal.h"
 
 _Static_assert(sizeof(struct cc_smr_header) == CC_SMR_HEADER_SIZE, "a node is aligned to 16");
@@ -346,13 +347,11 @@ void cc_smr_free_node(void *node, size_t size) {
 /* ---- fork ------------------------------------------------------------------------------------------------------- */
 
 static void before_fork(void) {
-    cc__mutex_lock(&cc__smr_registry_lock);
     for (cc_smr_t *domain = cc__smr_domains; domain != NULL; domain = domain->next) cc__mutex_lock(&domain->lock);
 }
 
-static void after_fork_in_parent(void) {
+static void after_fork(void) {
     for (cc_smr_t *domain = cc__smr_domains; domain != NULL; domain = domain->next) cc__mutex_unlock(&domain->lock);
-    cc__mutex_unlock(&cc__smr_registry_lock);
 }
 
 /* The other threads are no more: their sections end, and what they had is handed on, unless they were changing it. */
@@ -375,13 +374,13 @@ static void after_fork_in_child(void) {
         }
         domain->leaving = 0;
         domain->signal_lock = (cc__mutex_t){0};
-        cc__mutex_unlock(&domain->lock);
     }
-    cc__mutex_unlock(&cc__smr_registry_lock);
 }
 
+CC__AT_FORK(CC__FORK_SMR, .locks = &cc__smr_registry_lock, .count = 1, .before = before_fork, .in_child = after_fork_in_child,
+            .after = after_fork);
+
 __attribute__((constructor)) static void set_handlers(void) {
-    (void)cc__os_at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
     cc__thread_at_exit(CC__SLOT_SMR, end_thread);
 #if defined(CC_DEBUG)
     cc__store_relaxed(&cc__blocking_check, cc_smr_may_block);

@@ -270,6 +270,18 @@ def test_malloc_inside_is_the_process_own():
     assert names & {"malloc", "free", "calloc", "realloc", "posix_memalign", "strdup", "_Znwm", "_ZdlPv"} == set()
 
 
+LOCK = re.compile(r"^(?:static )?cc__mutex_t ([^;()]+);", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", build.sources(), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_lock_of_a_file_is_held_over_a_fork(path):
+    text = path.read_text()
+    names = {re.sub(r"\W.*", "", name.strip()) for found in LOCK.findall(text) for name in found.split(",")}
+    told = set(re.findall(r"\w+", " ".join(re.findall(r"CC__(?:HOLD_OVER|AT)_FORK\((.*?)\);", text, re.DOTALL))))
+    let_go = set(re.findall(r"cc__store_relaxed\(&(\w+)\.state, 0u\)", text))  # freed in the child by a hook of its own
+    assert names - told - let_go == set()
+
+
 PUBLIC = sorted(path.relative_to(build.INCLUDE) for path in build.INCLUDE.rglob("*.h"))
 
 
