@@ -99,7 +99,10 @@ def mimalloc_flags(directory: Path) -> tuple[list[str], list[str]]:
 def compile_objects(
     files: list[Path], directory: Path, flags: list[str], *, command: list[str] | None = None
 ) -> list[Path]:
-    """Compiles the files into `directory`, several at once, skipping those newer than everything they could include."""
+    """Compiles the files into `directory`, several at once, skipping those newer than everything they could include.
+
+    Objects of other files are removed: their sources were renamed or deleted.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     line = " ".join([*(command or compiler()), *flags])
     stamp = directory / "flags.txt"
@@ -114,6 +117,8 @@ def compile_objects(
         objects.append(target)
         if not target.exists() or target.stat().st_mtime < max(file.stat().st_mtime, newest_header):
             waiting.append([*(command or compiler()), *flags, "-c", file, "-o", target])
+    for old in set(directory.glob("*.o")) - set(objects):
+        old.unlink()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         list(pool.map(run, waiting))
     return objects
