@@ -282,23 +282,6 @@ def test_every_lock_of_a_file_is_held_over_a_fork(path):
     assert names - told - let_go == set()
 
 
-PUBLIC = sorted(path.relative_to(build.INCLUDE) for path in build.INCLUDE.rglob("*.h"))
-
-
-@pytest.mark.parametrize("standard", ["c11", "c17", "gnu11", "c++11", "c++14", "c++17", "c++20"])
-@pytest.mark.parametrize("options", [[], ["-DCC_ALLOC_NO_INLINE"]], ids=["inline", "no-inline"])
-def test_public_headers_compile_alone_and_together(standard, options, tmp_path):
-    cpp = "++" in standard
-    sources = [f'#include "{header}"\n' * 2 for header in PUBLIC] + ["".join(f'#include "{header}"\n' for header in PUBLIC)]
-    for number, source in enumerate(sources):
-        file = tmp_path / f"{number}.{'cpp' if cpp else 'c'}"
-        file.write_text(source + "int main(void) { return 0; }\n")
-        compiler = shlex.split(os.environ.get("CXX", "c++")) if cpp else build.compiler()
-        build.run(
-            [*compiler, f"-std={standard}", *WARNINGS, "-pedantic", *options, f"-I{build.INCLUDE}", "-fsyntax-only", file]
-        )
-
-
 def test_inlines_are_used_and_may_be_left_out(tmp_path):
     """A call goes through the table of the library, and through the exported function with CC_ALLOC_NO_INLINE."""
     source = tmp_path / "user.c"
