@@ -1,10 +1,10 @@
-/* regions/pool.c: blocks of one size. A pool with one owner links free blocks by their first words; the others are in
- * pool_shared.c. */
+/* regions/pool.c: blocks of one size: the calls. A pool with one owner links its free blocks by their first words; pool_shared.c has
+ * the free blocks of the others. */
 #include "pool.h"
 
 #include <stdio.h>
 
-enum { CHUNK_BYTES = 4096, MOST_CHUNK_BYTES = 1 << 20, MOST_ALIGNMENT = 4096, RUN = 32 };
+enum { CHUNK_BYTES = 4096, MOST_ALIGNMENT = 4096, RUN = 32 };
 
 static inline cc__pool_t *whole(const cc_pool_t *pool) {
     return (cc__pool_t *)(uintptr_t)pool;
@@ -12,60 +12,6 @@ static inline cc__pool_t *whole(const cc_pool_t *pool) {
 
 size_t cc__pool_block_size(const cc_pool_t *pool) {
     return whole(pool)->options.block_size;
-}
-
-/* ---- layout ------------------------------------------------------------------------------------------------------ */
-
-static size_t words(size_t blocks) {
-    return (blocks + 63) / 64;
-}
-
-/* Bytes of a chunk before its blocks, without what aligns them. */
-static size_t chunk_overhead(const cc__pool_t *pool, size_t blocks) {
-    size_t links = pool->kind == CC__POOL_EXACT ? blocks * sizeof(uint32_t) : 0;
-    return sizeof(cc__chunk_t) + words(blocks) * sizeof(uint64_t) + links;
-}
-
-/* Of memory aligned to 16. 0 when it is too large. */
-static size_t chunk_bytes(const cc__pool_t *pool, size_t blocks) {
-    if (blocks > CC__MOST / (pool->stride + sizeof(uint64_t)) || blocks >= UINT32_MAX) return 0;
-    return cc__round_up(chunk_overhead(pool, blocks) + pool->options.alignment + blocks * pool->stride, CC__ALIGNMENT);
-}
-
-static void begin_chunk(cc__pool_t *pool, void *memory, size_t bytes, size_t blocks) {
-    cc__chunk_t *chunk = memory;
-    memset(memory, 0, chunk_overhead(pool, blocks));
-    chunk->before = cc__load_relaxed(&pool->chunk); /* only changed under a lock, or by the owner */
-    chunk->bytes = bytes;
-    chunk->blocks = blocks;
-    chunk->live = (_Atomic(uint64_t) *)(void *)(chunk + 1);
-    chunk->links = (_Atomic(uint32_t) *)(void *)(chunk->live + words(blocks));
-    chunk->first = (char *)memory + chunk_overhead(pool, blocks);
-    chunk->first += cc__gap(chunk->first, pool->options.alignment);
-    cc__region_close(chunk->first, blocks * pool->stride);
-    cc__store_release(&pool->chunk, chunk); /* pairs with the acquire loads of who carves: the chunk is complete */
-}
-
-int cc__pool_grow(cc__pool_t *pool) {
-    size_t blocks = pool->next_blocks, bytes = chunk_bytes(pool, blocks);
-    void *memory = bytes != 0 ? cc__region_take(pool->options.allocator, bytes) : NULL;
-    if (memory == NULL) return CC_ERROR_MEMORY;
-    if (pool->kind == CC__POOL_CACHED && cc__pool_more_magazines(pool, blocks) != CC_OK) {
-        cc__region_give(pool->options.allocator, memory, bytes);
-        return CC_ERROR_MEMORY;
-    }
-    begin_chunk(pool, memory, bytes, blocks);
-    if (blocks * pool->stride < MOST_CHUNK_BYTES) pool->next_blocks = blocks * 2;
-    return CC_OK;
-}
-
-size_t cc__pool_carve(cc__pool_t *pool, size_t most, char **first) {
-    cc__chunk_t *chunk = cc__load_acquire(&pool->chunk); /* pairs with the release store in begin_chunk */
-    if (chunk == NULL || cc__load_relaxed(&chunk->carved) >= chunk->blocks) return 0;
-    size_t at = cc__add_relaxed(&chunk->carved, most); /* blocks are claimed by the addition alone */
-    if (at >= chunk->blocks) return 0;
-    *first = chunk->first + at * pool->stride;
-    return chunk->blocks - at < most ? chunk->blocks - at : most;
 }
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */
@@ -88,7 +34,7 @@ static bool plan(cc__pool_t *pool, const cc_pool_options_t *options) {
     pool->next_blocks = now->blocks;
     pool->batch = CHUNK_BYTES * 8 / pool->stride;
     pool->batch = pool->batch < 1 ? 1 : pool->batch > CC__BATCH ? CC__BATCH : pool->batch;
-    return chunk_bytes(pool, now->blocks) != 0;
+    return cc__pool_chunk_bytes(pool, now->blocks) != 0;
 }
 
 static size_t pool_bytes(void) {
@@ -101,14 +47,14 @@ size_t cc_pool_buffer_bytes(const cc_pool_options_t *options) {
     cc_pool_options_t fixed = *options;
     fixed.fixed = true;
     if (options->blocks == 0 || options->cached || !plan(&pool, &fixed)) return 0;
-    return pool_bytes() + chunk_bytes(&pool, options->blocks) + CC__ALIGNMENT;
+    return pool_bytes() + cc__pool_chunk_bytes(&pool, options->blocks) + CC__ALIGNMENT;
 }
 
 /* The most blocks that fit into `room` bytes. */
 static size_t blocks_in(const cc__pool_t *pool, size_t room) {
     size_t low = 0, high = room / pool->stride + 1; /* low fits, high does not */
     while (high - low > 1) {
-        size_t middle = low + (high - low) / 2, bytes = chunk_bytes(pool, middle);
+        size_t middle = low + (high - low) / 2, bytes = cc__pool_chunk_bytes(pool, middle);
         *(bytes != 0 && bytes <= room ? &low : &high) = middle;
     }
     return low;
@@ -125,7 +71,7 @@ cc_pool_t *cc_pool_create(const cc_pool_options_t *options) {
         memory += gap;
         room = (options->buffer_bytes - gap - pool_bytes()) & ~(size_t)(CC__ALIGNMENT - 1);
         if (options->blocks == 0) planned.options.blocks = blocks_in(&planned, room);
-        if (planned.options.blocks == 0 || chunk_bytes(&planned, planned.options.blocks) > room) return NULL;
+        if (planned.options.blocks == 0 || cc__pool_chunk_bytes(&planned, planned.options.blocks) > room) return NULL;
     } else {
         memory = cc__region_take(options->allocator, pool_bytes());
         if (memory == NULL) return NULL;
@@ -138,9 +84,9 @@ cc_pool_t *cc_pool_create(const cc_pool_options_t *options) {
     int status = CC_OK;
     if (pool->kind == CC__POOL_CACHED) status = cc__pool_share(pool);
     if (status == CC_OK && pool->in_buffer)
-        begin_chunk(pool, memory + pool_bytes(), room, pool->options.blocks);
+        cc__pool_begin_chunk(pool, memory + pool_bytes(), room, pool->options.blocks);
     else if (status == CC_OK && pool->options.fixed)
-        status = cc__pool_grow(pool);
+        status = pool->kind == CC__POOL_CACHED ? cc__pool_grow_cached(pool) : cc__pool_grow(pool);
     if (status == CC_OK) return &pool->shown;
     cc_pool_destroy(&pool->shown);
     return NULL;
@@ -162,26 +108,6 @@ void cc_pool_destroy(cc_pool_t *shown) {
 
 /* ---- live bits --------------------------------------------------------------------------------------------------- */
 
-/* The chunk that an address lies in, and the block's index; NULL for none. *inside: bytes from the block's beginning. */
-static cc__chunk_t *find(const cc__pool_t *pool, const void *address, size_t *index, size_t *inside) {
-    cc__chunk_t *chunk = cc__load_acquire(&pool->chunk); /* pairs with the release store in begin_chunk */
-    for (; chunk != NULL; chunk = chunk->before) {
-        uintptr_t offset = (uintptr_t)address - (uintptr_t)chunk->first;
-        if (offset >= chunk->blocks * pool->stride) continue;
-        *index = offset / pool->stride;
-        *inside = offset % pool->stride;
-        return chunk;
-    }
-    return NULL;
-}
-
-/* Sets or clears a block's bit and returns what it was. Relaxed: it orders nothing, each bit only counts its own turns. */
-static bool set_live(cc__chunk_t *chunk, size_t index, bool live) {
-    uint64_t bit = (uint64_t)1 << index % 64;
-    uint64_t before = live ? cc__or_relaxed(&chunk->live[index / 64], bit) : cc__and_relaxed(&chunk->live[index / 64], ~bit);
-    return (before & bit) != 0;
-}
-
 static int refuse(const cc__pool_t *pool, int status, const char *what, const void *block) {
 #if defined(CC_DEBUG)
     fprintf(stderr, "cc_pool_free: %p is %s of the pool at %p\n", block, what, (const void *)pool);
@@ -193,24 +119,24 @@ static int refuse(const cc__pool_t *pool, int status, const char *what, const vo
 
 static int check_free(cc__pool_t *pool, const void *block) {
     size_t index, inside;
-    cc__chunk_t *chunk = find(pool, block, &index, &inside);
+    cc__chunk_t *chunk = cc__pool_find(pool, block, &index, &inside);
     if (chunk == NULL) return refuse(pool, CC_ERROR_ARGUMENT, "no block", block);
     if (inside != 0) return refuse(pool, CC_ERROR_ARGUMENT, "inside a block", block);
-    if (!set_live(chunk, index, false)) return refuse(pool, CC_ERROR_STATE, "a free block", block);
+    if (!cc__pool_set_live(chunk, index, false)) return refuse(pool, CC_ERROR_STATE, "a free block", block);
     return CC_OK;
 }
 
 static void note_free(cc__pool_t *pool, void *block) {
     size_t index, inside;
-    cc__chunk_t *chunk = find(pool, block, &index, &inside);
-    (void)set_live(chunk, index, false);
+    cc__chunk_t *chunk = cc__pool_find(pool, block, &index, &inside);
+    (void)cc__pool_set_live(chunk, index, false);
 }
 
 /* pre: nobody uses the pool. */
 static void make_live_bits(cc__pool_t *pool) {
     if (pool->checked) return;
     for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before)
-        for (size_t i = 0, carved = cc__chunk_carved(chunk); i < chunk->blocks; i++) (void)set_live(chunk, i, i < carved);
+        for (size_t i = 0, carved = cc__chunk_carved(chunk); i < chunk->blocks; i++) (void)cc__pool_set_live(chunk, i, i < carved);
     if (pool->kind != CC__POOL_OWN) {
         cc__pool_each_free(pool, note_free);
         return;
@@ -280,8 +206,8 @@ static __attribute__((noinline)) void *alloc_rarely(cc__pool_t *pool) {
                                                  : cc__pool_cached_alloc(pool);
     if (block == NULL || !pool->checked) return block;
     size_t index, inside;
-    cc__chunk_t *chunk = find(pool, block, &index, &inside);
-    (void)set_live(chunk, index, true);
+    cc__chunk_t *chunk = cc__pool_find(pool, block, &index, &inside);
+    (void)cc__pool_set_live(chunk, index, true);
     cc__region_open(block, pool->options.block_size);
     return block;
 }

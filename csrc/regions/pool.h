@@ -1,5 +1,5 @@
-/* regions/pool.h: what pool.c (the pool, its chunks, the blocks of a pool with one owner) and pool_shared.c (blocks that come and
- * go in many threads) share. */
+/* regions/pool.h: what pool.c (the calls, and the free blocks of a pool with one owner), pool_shared.c (free blocks that come and go in
+ * many threads) and pool_chunk.c (the memory that blocks lie in) share. pool.c calls both others, pool_shared.c calls pool_chunk.c. */
 #ifndef CC_REGIONS_POOL_H
 #define CC_REGIONS_POOL_H
 
@@ -70,11 +70,25 @@ typedef struct cc__pool {
     _Alignas(CC_CACHE_LINE_SIZE) _Atomic(uint64_t) empty;
 } cc__pool_t;
 
-/* A chunk more. CC_ERROR_MEMORY. */
+/* ---- pool_chunk.c ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes of a chunk, which lies in memory aligned to 16. 0 when it is too large. */
+size_t cc__pool_chunk_bytes(const cc__pool_t *pool, size_t blocks);
+
+/* Makes a chunk in memory of so many bytes, and the pool's newest. */
+void cc__pool_begin_chunk(cc__pool_t *pool, void *memory, size_t bytes, size_t blocks);
+
+/* A chunk more, of next_blocks blocks. CC_ERROR_MEMORY. */
 int cc__pool_grow(cc__pool_t *pool);
 
 /* `most` fresh blocks at most; the number and, in *first, where they begin: one stride apart. Lock-free. */
 size_t cc__pool_carve(cc__pool_t *pool, size_t most, char **first);
+
+/* The chunk that an address lies in, and the block's index; NULL for none. *inside: bytes from the block's beginning. */
+cc__chunk_t *cc__pool_find(const cc__pool_t *pool, const void *address, size_t *index, size_t *inside);
+
+/* Sets or clears a block's live bit and returns what it was. */
+bool cc__pool_set_live(cc__chunk_t *chunk, size_t index, bool live);
 
 static inline size_t cc__chunk_carved(const cc__chunk_t *chunk) {
     size_t carved = cc__load_relaxed(&chunk->carved); /* racy: fresh blocks are claimed by the addition, not by this */
@@ -90,13 +104,15 @@ static inline cc__pool_cache_t *cc__pool_cache(const cc__pool_t *pool, uint64_t 
     return CC_LIKELY(cache->pool_id == id) ? cache : NULL;
 }
 
+/* ---- pool.c ------------------------------------------------------------------------------------------------------------ */
+
 size_t cc__pool_block_size(const cc_pool_t *pool);
 
-/* pool_shared.c */
+/* ---- pool_shared.c ----------------------------------------------------------------------------------------------------- */
+
 int cc__pool_share(cc__pool_t *pool); /* at the beginning; CC_ERROR_MEMORY */
 void cc__pool_unshare(cc__pool_t *pool);
-/* Enough magazines for `blocks` more, before they come. CC_ERROR_MEMORY. pre: the growth lock, or nobody else uses the pool. */
-int cc__pool_more_magazines(cc__pool_t *pool, size_t blocks);
+int cc__pool_grow_cached(cc__pool_t *pool); /* as cc__pool_grow, with magazines enough; pre: the growth lock, or nobody else uses the pool */
 void *cc__pool_exact_alloc(cc__pool_t *pool);
 void cc__pool_exact_free(cc__pool_t *pool, void *block);
 void *cc__pool_cached_alloc(cc__pool_t *pool);

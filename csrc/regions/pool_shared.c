@@ -80,8 +80,9 @@ static inline _Atomic(uint32_t) *magazine_link(const cc__pool_t *pool, uint32_t 
     return &magazine(pool, index)->link;
 }
 
-/* A group is written before its magazines are pushed, which publishes it. */
-int cc__pool_more_magazines(cc__pool_t *pool, size_t blocks) {
+/* Makes enough magazines for `blocks` more, before these come. A group is written before its magazines are pushed, which publishes it.
+ * CC_ERROR_MEMORY. pre: the growth lock, or nobody else uses the pool. */
+static int more_magazines(cc__pool_t *pool, size_t blocks) {
     for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before) blocks += chunk->blocks;
     size_t needed = (blocks + pool->batch - 1) / pool->batch + pool->threads + 2;
     for (size_t group = 0; pool->magazines < needed; group++) {
@@ -95,6 +96,11 @@ int cc__pool_more_magazines(cc__pool_t *pool, size_t blocks) {
         pool->magazines += count;
     }
     return CC_OK;
+}
+
+int cc__pool_grow_cached(cc__pool_t *pool) {
+    int status = more_magazines(pool, pool->next_blocks);
+    return status == CC_OK ? cc__pool_grow(pool) : status;
 }
 
 /* ---- caches ------------------------------------------------------------------------------------------------------ */
@@ -121,7 +127,7 @@ static bool fill(cc__pool_t *pool, cc__pool_cache_t *cache) {
     if (fill_from_magazine(pool, cache) || fill_from_chunk(pool, cache)) return true;
     cc__mutex_lock(&growth_lock);
     bool filled = fill_from_magazine(pool, cache) || fill_from_chunk(pool, cache);
-    while (!filled && !pool->options.fixed && cc__pool_grow(pool) == CC_OK) filled = fill_from_chunk(pool, cache);
+    while (!filled && !pool->options.fixed && cc__pool_grow_cached(pool) == CC_OK) filled = fill_from_chunk(pool, cache);
     cc__mutex_unlock(&growth_lock);
     return filled;
 }
@@ -192,7 +198,7 @@ static __attribute__((noinline)) cc__pool_cache_t *attach(cc__pool_t *pool) {
     cc__mutex_lock(&caches_lock);
     cc__mutex_lock(&growth_lock);
     pool->threads++;
-    int status = cc__pool_more_magazines(pool, 0);
+    int status = more_magazines(pool, 0);
     if (status != CC_OK) pool->threads--;
     cc__mutex_unlock(&growth_lock);
     if (status == CC_OK) {
@@ -289,7 +295,7 @@ int cc__pool_share(cc__pool_t *pool) {
     pool->fast_id = pool->checked ? UINT64_MAX : pool->id;
     pools[number] = pool;
     cc__mutex_lock(&growth_lock);
-    int status = cc__pool_more_magazines(pool, 0);
+    int status = more_magazines(pool, 0);
     cc__mutex_unlock(&growth_lock);
     cc__mutex_unlock(&caches_lock);
     return status;
