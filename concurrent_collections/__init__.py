@@ -21,8 +21,8 @@ except ImportError as _error:  # a foreign libcc of our soname shows as a missin
         ) from _error
     if not any(_name.startswith("_core.") and not _name.endswith(".pyi") for _name in _os.listdir(_directory)):
         raise ImportError(
-            f"concurrent_collections was imported from its source tree ({_directory}), where the extension is not built: "
-            f"install it with pip, and run Python from another directory or with -P"
+            f"concurrent_collections was imported from its source tree ({_directory}), where the extension is not "
+            f"built: install it with pip, and run Python from another directory or with -P"
         ) from _error
     raise
 
@@ -34,8 +34,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import memory, sqlite
     from .containers.maps import SkipListMap, TreeMap
-    from .profiling.profiler import MemoryProfiler
     from .containers.queues import LockFreeQueue, LockFreeStack
+    from .containers.sets import SkipListSet
+    from .profiling.profiler import MemoryProfiler
+    from .profiling.reclamation import SMRProfiler
+    from .profiling.reclamation_report import SMRProfilerReport
     from .profiling.report import (
         AllocationRecord,
         FragmentationMetrics,
@@ -43,9 +46,6 @@ if TYPE_CHECKING:
         SizeHistogram,
         ThreadMemoryStats,
     )
-    from .containers.sets import SkipListSet
-    from .profiling.reclamation import SMRProfiler
-    from .profiling.reclamation_report import SMRProfilerReport
 
 __version__: str = _core.version
 

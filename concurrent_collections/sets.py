@@ -2,3 +2,4 @@
 
 from .containers.sets import *
 from .containers.sets import __all__ as __all__
+from .containers.sets import _restore as _restore  # pickles that were made before look for it here

@@ -1,1 +1,13 @@
-"""The command line."""
+"""The command line.
+
+========================  ============================================================================================
+``main``                  reads the words, finds the verb and runs it
+``verb``                  what a verb is: its texts, its options and its function
+``verbs/``                a module a verb; what lies there is a command
+``outputs``               the reports that ``profile`` can write, each a row, and the writing of them
+``session``               a profiled program from its beginning to its end, whatever way it takes there
+``program``               makes the interpreter look as if it had been started with the program
+``sigterm``               something to do before SIGTERM kills
+``summary``               what is said on stderr of a report
+========================  ============================================================================================
+"""

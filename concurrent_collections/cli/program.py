@@ -1,7 +1,7 @@
 """Runs another program in this process as ``python script.py`` or ``python -m module`` would run it.
 
-Nothing of the program's end is imitated: its exception or SystemExit leaves through the interpreter, which prints, joins
-threads, runs atexit functions and exits as for any program. Only our own frames are taken out of the traceback.
+Nothing of the program's end is imitated: its exception or SystemExit leaves through the interpreter, which prints,
+joins threads, runs atexit functions and exits as for any program. Only our own frames are taken out of the traceback.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from types import ModuleType, TracebackType
 
 __all__ = ["Refused", "die_as_interrupted", "is_own_frame", "prepare"]
 
+_PACKAGE = __name__.partition(".")[0]
 _own_main: ModuleType | None = None  # alive as long as its functions may run
 _interrupted = False  # a KeyboardInterrupt ended the program
 
@@ -58,7 +59,7 @@ def _forget_modules_that_lie_in(path: str) -> None:
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         loaded_by_python = spec is not None and spec.origin in ("built-in", "frozen") or name == "encodings"
-        if spec is None or loaded_by_python or finder is None or "." in name or name in ("__main__", __package__):
+        if spec is None or loaded_by_python or finder is None or "." in name or name in ("__main__", _PACKAGE):
             continue
         found = finder.find_spec(name)
         if found is not None and found.loader is not None and found.origin != spec.origin:

@@ -1,14 +1,14 @@
-"""One profiled program: when profiling begins and ends, and what is written then, whatever way the program takes to its end.
+"""One profiled program: when profiling begins and ends, and what is written then, whatever way the program takes to its
+end.
 
 The end is an atexit function that was registered before all others, so it runs last: non-daemon threads were joined,
-other atexit functions have run, and the program's globals are still alive. ``os._exit`` (by which multiprocessing's forked
-children leave) and SIGTERM skip atexit functions and are caught on their own.
+other atexit functions have run, and the program's globals are still alive. ``os._exit`` (by which multiprocessing's
+forked children leave) and SIGTERM skip atexit functions and are caught on their own.
 """
 
 from __future__ import annotations
 
 import atexit
-import errno
 import functools
 import operator
 import os
@@ -19,50 +19,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TextIO
 
-from . import program, sigterm
 from .. import _core
-from .program import Refused
 from ..profiling.profiler import MemoryProfiler
+from . import program, sigterm
+from .outputs import OUTPUTS, PID, Output, path_in_this_process
 
-__all__ = ["Session", "checked_outputs"]
-
-PID = "{pid}"
-
-
-def checked_outputs(names: dict[str, str], *, force: bool) -> dict[str, str]:
-    """The files' absolute names (the program may change the directory). Raises Refused where one could not be written."""
-    outputs = {kind: os.path.abspath(name) for kind, name in names.items()}
-    for kind, path in outputs.items():
-        own = path.replace(PID, str(os.getpid()))
-        if (
-            same := next(other for other in outputs if os.path.realpath(outputs[other]) == os.path.realpath(path))
-        ) != kind:
-            raise Refused(f"--{same} and --{kind} name the same file {names[kind]!r}")
-        try:
-            _check_writable(own, force=force)
-        except OSError as error:
-            hint = "; --force overwrites it" if isinstance(error, FileExistsError) else ""
-            raise Refused(f"can't write {names[kind]!r}: {error.strerror}{hint}") from None
-    return outputs
-
-
-def _check_writable(path: str, *, force: bool) -> None:
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, "is a directory")
-    if os.path.isfile(path) and not force:
-        raise FileExistsError(errno.EEXIST, "the file exists")
-    if os.path.exists(path) and not os.path.isfile(path):
-        return  # a pipe or a device
-    # The file will be made beside its name and renamed: whether that is possible is found out by doing it.
-    if len(os.fsencode(os.path.basename(path))) > os.pathconf(os.path.dirname(path), "PC_NAME_MAX"):
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-    attempt = os.path.join(os.path.dirname(os.path.realpath(path)), f".{secrets.token_hex(8)}.tmp")
-    os.close(os.open(attempt, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    os.unlink(attempt)
-
+__all__ = ["Session"]
 
 class Session:
-    """Profiles from :meth:`begin` to the end of the process, and of its forked children if the file names have a {pid}."""
+    """Profiles from :meth:`begin` to the end of the process, and of its forked children if the file names have a {pid}.
+    """
 
     def __init__(self, profiler: MemoryProfiler, outputs: dict[str, str], *, force: bool, quiet: bool) -> None:
         self._profiler = profiler
@@ -142,31 +108,28 @@ class Session:
     def _write(self) -> None:
         with _program_modules_aside():
             from . import summary
-            from ..exporters._files import write_text
 
             report = self._profiler.report()
             summary.drop_own_frames(report)
-            writers: dict[str, Callable[[str], None]] = {
-                "html": self._profiler.to_html,
-                "json": self._profiler.to_json,
-                "csv": self._profiler.to_csv,
-                "prometheus": lambda path: write_text(path, [self._profiler.to_prometheus()]),
-            }
-            written = []
-            for kind, name in self._outputs.items():
-                if self._is_child and PID not in name:
-                    continue
-                path = name.replace(PID, str(os.getpid()))
-                if not self._force and os.path.isfile(path):  # it was not there when the program began
-                    stem, extension = os.path.splitext(path)
-                    path = f"{stem}-{secrets.token_hex(4)}{extension}"
-                try:
-                    writers[kind](path)
-                    written.append(path)
-                except Exception as error:
-                    self._say(f"can't write {path}: {getattr(error, 'strerror', None) or repr(error)}")
+            written = [path for output in OUTPUTS if output.name in self._outputs and (path := self._write_one(output))]
             if not self._quiet and not self._is_child:
                 self._say(summary.summary(report, written))
+
+    def _write_one(self, output: Output) -> str | None:
+        """The file's name, None where it was not written."""
+        name = self._outputs[output.name]
+        if self._is_child and PID not in name:
+            return None
+        path = path_in_this_process(name)
+        if not self._force and os.path.isfile(path):  # it was not there when the program began
+            stem, extension = os.path.splitext(path)
+            path = f"{stem}-{secrets.token_hex(4)}{extension}"
+        try:
+            output.write(self._profiler, path)
+        except Exception as error:
+            self._say(f"can't write {path}: {getattr(error, 'strerror', None) or repr(error)}")
+            return None
+        return path
 
     def _say(self, text: str) -> None:
         _tell(self._stderr, f"concurrent_collections: {text}\n")

@@ -1,7 +1,8 @@
 """Something to do before SIGTERM kills, even while the main thread is in C code or waits for ever.
 
-A Python signal handler would run only when the main thread comes back to Python, and a program could see it. Ours is C: it
-writes a byte to a pipe at once, a thread reads the pipe, acts, takes the handler away and sends the signal again. For the program SIGTERM looks untouched, and a handler that it installs takes over.
+A Python signal handler would run only when the main thread comes back to Python, and a program could see it. Ours is C:
+it writes a byte to a pipe at once, a thread reads the pipe, acts, takes the handler away and sends the signal again.
+For the program SIGTERM looks untouched, and a handler that it installs takes over.
 
 While the process forks there is neither handler nor thread: a child must not write to its parent's pipe, and Python
 warns of a fork in a process with several threads.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from .program import is_own_frame
 from ..exporters._format import (
     display,
     format_bytes,
@@ -18,6 +17,7 @@ from ..exporters._format import (
 from ..exporters.recommendations import NEGLIGIBLE_LEAK, verdict
 from ..exporters.sites import Frame, blame, leak_lines, parse_frame
 from ..profiling.report import MemoryProfilerReport
+from .program import is_own_frame
 
 __all__ = ["drop_own_frames", "summary"]
 
@@ -56,8 +56,8 @@ def summary(report: MemoryProfilerReport, written: list[str]) -> str:
             f"{format_bytes(report.interpreter_held_bytes)} held by the interpreter"
         )
     lines.append(
-        f"  latency       allocation p50 {format_ns(report.alloc_latency_p50)}, p99 {format_ns(report.alloc_latency_p99)}; "
-        f"free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}"
+        f"  latency       allocation p50 {format_ns(report.alloc_latency_p50)}, "
+        f"p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}"
     )
     if report.cross_thread_free_pct is not None:
         lines.append(f"  cross-thread  {format_percent(report.cross_thread_free_pct / 100)} of the frees")
@@ -72,7 +72,8 @@ def _sites(report: MemoryProfilerReport) -> list[str]:
     """The lines to look at, with all that leaked below them; a line allocates by many stacks."""
     ranked = leak_lines(report)
     lines = [
-        f"  leak          {format_bytes(line.bytes)} in {format_count(line.count)} blocks at {_place(blame(line.stack_trace))}"
+        f"  leak          {format_bytes(line.bytes)} in {format_count(line.count)} blocks at "
+        f"{_place(blame(line.stack_trace))}"
         for line in ranked[:SITES]
     ]
     if rest := ranked[SITES:]:

@@ -212,7 +212,10 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         inclusive: tuple[bool, bool] = (True, False),
         reverse: bool = False,
     ) -> KeysView[K]:
-        """The keys from `start` to `stop` (None: no bound), `inclusive` telling which bound belongs to it. Weakly consistent."""
+        """The keys from `start` to `stop` (None: no bound), in order. Weakly consistent.
+
+        `inclusive` tells for each of the two bounds whether it belongs to the range.
+        """
         return KeysView(self, start, stop, inclusive, reverse)
 
     def values(
@@ -240,11 +243,17 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
     # ---- copies ----
 
     def snapshot(self) -> list[tuple[K, V]]:
-        """All (key, value) pairs in order, in a list of the caller's own. Weakly consistent, as an iterator that ran at once."""
+        """All (key, value) pairs in order, in a list of the caller's own.
+
+        Weakly consistent, as an iterator that ran at once.
+        """
         return list(self._iterate("items", None, None, True, True, False))
 
     def copy(self) -> Self:
-        """A map of the same type, order and attributes with the same keys and values; __init__ is not called. Weakly consistent."""
+        """A map of the same type, order and attributes with the same keys and values; __init__ is not called.
+
+        Weakly consistent.
+        """
         other: Self = empty_copy(self)
         for key, value in self.snapshot():
             other[key] = value
@@ -320,9 +329,9 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
 class SkipListMap(_OrderedMap[K, V]):
     """An ordered map for many threads: dict's interface and more, with the keys in order.
 
-    SkipListMap(mapping or iterable of pairs, *, cmp=None, key=None, **items). Keys are ordered by `<`, by `cmp(a, b)` (negative, 0 or
-    positive), or by `key(k)`; two keys are the same when their order says so. Operations on one key are atomic and take
-    no lock that another thread could hold while it runs Python; iterators are weakly consistent.
+    SkipListMap(mapping or iterable of pairs, *, cmp=None, key=None, **items). Keys are ordered by `<`, by `cmp(a, b)`
+    (negative, 0 or positive), or by `key(k)`; two keys are the same when their order says so. Operations on one key are
+    atomic and take no lock that another thread could hold while it runs Python; iterators are weakly consistent.
     """
 
     __slots__ = ()

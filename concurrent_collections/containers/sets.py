@@ -35,9 +35,10 @@ def _restore(elements: Iterable[Any], *arguments: Any) -> Any:
 class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
     """An ordered set for many threads: set's interface and more, with the elements in order.
 
-    SkipListSet(iterable, *, cmp=None, key=None). Elements are ordered as the keys of a SkipListMap. Operations on one element are
-    atomic; iterators, and all that reads or changes many elements, are weakly consistent. Whatever a set is compared or combined
-    with, its own order tells which elements are the same (of two SkipListSets, that of the left one).
+    SkipListSet(iterable, *, cmp=None, key=None). Elements are ordered as the keys of a SkipListMap. Operations on one
+    element are atomic; iterators, and all that reads or changes many elements, are weakly consistent. Whatever a set is
+    compared or combined with, its own order tells which elements are the same (of two SkipListSets, that of the left
+    one).
     """
 
     __slots__ = ()
@@ -63,7 +64,10 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
         inclusive: tuple[bool, bool] = (True, False),
         reverse: bool = False,
     ) -> Iterator[T]:
-        """An iterator of the elements from `start` to `stop` (None: no bound), `inclusive` telling which bound belongs to it."""
+        """An iterator of the elements from `start` to `stop` (None: no bound), in order.
+
+        `inclusive` tells for each of the two bounds whether it belongs to the range.
+        """
         return self._iterate("keys", start, stop, *bounds(inclusive), bool(reverse))
 
     def snapshot(self) -> list[T]:
@@ -71,7 +75,10 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
         return list(self)
 
     def copy(self) -> Self:
-        """A set of the same type, order and attributes with the same elements; __init__ is not called. Weakly consistent."""
+        """A set of the same type, order and attributes with the same elements; __init__ is not called.
+
+        Weakly consistent.
+        """
         return self._like(self)
 
     def _like(self, elements: Iterable[Any]) -> Self:
@@ -211,15 +218,15 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
         return self
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other is a set of the same elements: in the order of both, where each has one. Weakly consistent."""
+        """Whether the other is a set of the same elements, by the order of both where they have one. Weakly consistent."""
         if isinstance(other, SkipListSet) and order_of(self) == order_of(other):
             return self.snapshot() == other.snapshot()
         if not isinstance(other, AbstractSet):
             return NotImplemented
         elements = self.snapshot()
         try:
-            return len(elements) == len(other) and all(element in other for element in elements) and self.issuperset(other)
-        except (TypeError, ValueError):  # the other is ordered otherwise, or hashed, and so that an element has no place
+            return len(elements) == len(other) and all(one in other for one in elements) and self.issuperset(other)
+        except (TypeError, ValueError):  # in the other's order, or for want of a hash, an element has no place
             return False
 
     __hash__ = None  # type: ignore[assignment]

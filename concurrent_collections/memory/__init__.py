@@ -17,6 +17,6 @@ from .pluggable import (
 from .regions import Arena, ArenaStatus, Block, Heap, HeapStatus, MappedFile, Mark, Pool, PoolStatus
 
 __all__ = [
-    "AllocatorStatus", "Arena", "ArenaStatus", "Block", "BufferStatus", "Debugger", "Heap", "HeapStatus", "MappedFile", "Mark",
-    "MemoryProblem", "MemoryProblemError", "Pool", "PoolStatus", "allocators", "debug",
+    "AllocatorStatus", "Arena", "ArenaStatus", "Block", "BufferStatus", "Debugger", "Heap", "HeapStatus", "MappedFile",
+    "Mark", "MemoryProblem", "MemoryProblemError", "Pool", "PoolStatus", "allocators", "debug",
 ]  # fmt: skip

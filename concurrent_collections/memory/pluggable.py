@@ -1,4 +1,5 @@
-"""Pluggable allocators: choose one for C code that calls ``cc_mem_malloc``, read its status, set limits, look for errors.
+"""Pluggable allocators: choose one for C code that calls ``cc_mem_malloc``, read its status, set limits, look for
+errors.
 
 >>> from concurrent_collections import memory
 >>> memory.allocators.backends[:3]
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .. import _core
+from .._arguments import checked_choice, checked_flag, checked_int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,13 +142,13 @@ class _Allocators:
         """
         self._configure(
             False,
-            _checked_backend("backend", backend, self.backends),
-            _checked_flag("status", status),
-            _checked_bytes("buffer_bytes", buffer_bytes, 1),
-            _checked_bytes("min_block", min_block, 8, 1 << 20),
-            _checked_backend("debug_below", debug_below, tuple(name for name in self.backends if name != "debug")),
-            _checked_bytes("frames", frames, 0, 32),
-            _checked_bytes("quarantine_bytes", quarantine_bytes, 1),
+            checked_choice("backend", backend, self.backends),
+            checked_flag("status", status),
+            _optional_int("buffer_bytes", buffer_bytes, 1),
+            _optional_int("min_block", min_block, 8, 1 << 20),
+            checked_choice("debug_below", debug_below, tuple(name for name in self.backends if name != "debug")),
+            checked_int("frames", frames, 0, 32),
+            _optional_int("quarantine_bytes", quarantine_bytes, 1),
         )
 
     def shutdown(self) -> None:
@@ -157,11 +159,11 @@ class _Allocators:
 
     def status(self, *, reset: bool = False) -> AllocatorStatus:
         """The status now; reset: marks go down to the present values and counts to 0, after it is read."""
-        return AllocatorStatus(*_core.mem_status(31 if _checked_flag("reset", reset) else 0))
+        return AllocatorStatus(*_core.mem_status(31 if checked_flag("reset", reset) else 0))
 
     def buffer_status(self, backend: str | None = None) -> BufferStatus | None:
         """How full the buffer of static or buddy (default: of the core's backend) is; None where there is none now."""
-        name = self.backend if backend is None else _checked_backend("backend", backend, self.backends)
+        name = self.backend if backend is None else checked_choice("backend", backend, self.backends)
         figures = _core.mem_buffer_status(name)
         return None if figures is None else BufferStatus(*figures)
 
@@ -172,7 +174,7 @@ class _Allocators:
 
     @soft_limit.setter
     def soft_limit(self, value: int) -> None:
-        _core.mem_soft_limit(_checked_bytes("soft_limit", value, 0))
+        _core.mem_soft_limit(checked_int("soft_limit", value, 0, _MOST))
 
     @property
     def hard_limit(self) -> int:
@@ -181,7 +183,7 @@ class _Allocators:
 
     @hard_limit.setter
     def hard_limit(self, value: int) -> None:
-        _core.mem_hard_limit(_checked_bytes("hard_limit", value, 0))
+        _core.mem_hard_limit(checked_int("hard_limit", value, 0, _MOST))
 
     def _configure(self, keep_problems: bool, *arguments: Any) -> None:
         backend, status, buffer_bytes, min_block, below, frames, quarantine = arguments
@@ -197,8 +199,8 @@ class _Allocators:
             raise ValueError(f"buffer_bytes must be larger for the {backend} allocator, not {buffer_bytes!r}")
         if result != _OK:
             raise RuntimeError(
-                "the allocators are in use: free what was allocated and call allocators.shutdown(), and sqlite.use(None) "
-                "if SQLite runs on them, before they are configured anew"
+                "the allocators are in use: free what was allocated and call allocators.shutdown(), and "
+                "sqlite.use(None) if SQLite runs on them, before they are configured anew"
             )
 
 
@@ -230,19 +232,20 @@ class Debugger:
 def debug(
     *, below: str = "system", leaks: bool = True, frames: int = 16, raise_on_problem: bool = True
 ) -> Iterator[Debugger]:
-    """For tests: inside, the core's blocks come from the debug allocator, and SQLite's too after ``sqlite.use("debug")``.
+    """For tests: inside, the core's blocks come from the debug allocator, and SQLite's too after
+    ``sqlite.use("debug")``.
 
     At the end all blocks are looked at, and (leaks) what was allocated inside and is still alive counts as leaked; if
-    anything was found, MemoryProblemError is raised (raise_on_problem), unless another exception is on its way. Then the
-    configuration is as before. below, frames: see :meth:`allocators.configure`.
+    anything was found, MemoryProblemError is raised (raise_on_problem), unless another exception is on its way. Then
+    the configuration is as before. below, frames: see :meth:`allocators.configure`.
 
     Raises RuntimeError when the core is in use at the beginning.
     """
-    _checked_flag("leaks", leaks)
-    _checked_flag("raise_on_problem", raise_on_problem)
+    checked_flag("leaks", leaks)
+    checked_flag("raise_on_problem", raise_on_problem)
     others = tuple(name for name in allocators.backends if name != "debug")
     before = allocators._arguments
-    arguments = (_checked_backend("below", below, others), _checked_bytes("frames", frames, 0, 32))
+    arguments = (checked_choice("below", below, others), checked_int("frames", frames, 0, 32))
     allocators._configure(True, "debug", True, None, None, *arguments, None)
     _core.take_problems()
     debugger = Debugger()
@@ -264,25 +267,5 @@ def debug(
             raise MemoryProblemError(debugger.problems)
 
 
-def _checked_backend(name: str, value: Any, valid: tuple[str, ...]) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {value!r}")
-    if value not in valid:
-        raise ValueError(f"{name} must be one of {', '.join(valid)}, not {value!r}")
-    return value
-
-
-def _checked_flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return value
-
-
-def _checked_bytes(name: str, value: Any, least: int, most: int = _MOST) -> Any:
-    if value is None and name not in ("soft_limit", "hard_limit", "frames"):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-    if not least <= value <= most:
-        raise ValueError(f"{name} must be {least} to {most}, not {value!r}")
-    return value
+def _optional_int(name: str, value: Any, least: int, most: int = _MOST) -> int | None:
+    return None if value is None else checked_int(name, value, least, most)

@@ -1,8 +1,8 @@
 """Regions of memory as objects: see :mod:`concurrent_collections.memory`, which exports them.
 
-What all of them share: blocks have the buffer protocol, so ``memoryview(block)`` and ``numpy.frombuffer(block)`` show the
-memory itself. Memory that such a view shows is never taken back: the call that would do it raises BufferError and changes
-nothing. Blocks whose memory was taken back raise ValueError when they are used.
+What all of them share: blocks have the buffer protocol, so ``memoryview(block)`` and ``numpy.frombuffer(block)`` show
+the memory itself. Memory that such a view shows is never taken back: the call that would do it raises BufferError and
+changes nothing. Blocks whose memory was taken back raise ValueError when they are used.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 
 from .. import _core
+from .._arguments import checked_flag, checked_int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ class Arena(_core.Arena):
     """Memory that is forgotten together: allocating moves a pointer, a rewind or reset takes back all at once.
 
     start_size: bytes of the first piece of memory; each further one is twice as large, up to 1 MiB, or as large as an
-    allocation needs. allocator: one of ``allocators.backends``; None: libcc's own, whose figures are in ``alloc_stats`` and
-    in profiles.
+    allocation needs. allocator: one of ``allocators.backends``; None: libcc's own, whose figures are in ``alloc_stats``
+    and in profiles.
 
-    An arena belongs to the thread that made it; any other gets RuntimeError from all methods, until it calls ``adopt()``.
-    Blocks may be used, and dropped, by any thread. ``with Arena() as arena: …`` closes it at the end.
+    An arena belongs to the thread that made it; any other gets RuntimeError from all methods, until it calls
+    ``adopt()``. Blocks may be used, and dropped, by any thread. ``with Arena() as arena: …`` closes it at the end.
 
     >>> from concurrent_collections import memory
     >>> with memory.Arena() as arena:
@@ -89,11 +90,11 @@ class Arena(_core.Arena):
     __slots__ = ("__weakref__",)
 
     def __init__(self, start_size: int = 4096, *, allocator: str | None = None) -> None:
-        super().__init__(_checked_int("start_size", start_size, 1), _checked_allocator(allocator))
+        super().__init__(checked_int("start_size", start_size, 1, _MOST), _checked_allocator(allocator))
 
     def alloc(self, size: int, *, alignment: int = 16) -> _core.Block:
         """A block of ``size`` zeros, at a multiple of ``alignment``, a power of two."""
-        return self._alloc(_checked_int("size", size, 1), _checked_alignment(alignment))
+        return self._alloc(checked_int("size", size, 1, _MOST), _checked_alignment(alignment))
 
     def copy(self, data: ReadableBuffer) -> _core.Block:
         """A block with the bytes of ``data``."""
@@ -107,9 +108,9 @@ class Arena(_core.Arena):
 class Heap(_core.Heap):
     """A stack of allocations with checkpoints: the latest can be taken back, or all since a checkpoint.
 
-    start_size: bytes of the first piece of memory; each further one is twice as large, up to standard_size, and a larger
-    allocation gets one of its own. allocator, threads and ``with``: as for :class:`Arena`. Unlike an arena it gives memory back
-    as soon as a piece is empty.
+    start_size: bytes of the first piece of memory; each further one is twice as large, up to standard_size, and a
+    larger allocation gets one of its own. allocator, threads and ``with``: as for :class:`Arena`. Unlike an arena it
+    gives memory back as soon as a piece is empty.
 
     >>> from concurrent_collections import memory
     >>> with memory.Heap() as heap:
@@ -124,14 +125,14 @@ class Heap(_core.Heap):
 
     def __init__(self, start_size: int = 64, *, standard_size: int = 8192, allocator: str | None = None) -> None:
         super().__init__(
-            _checked_int("start_size", start_size, 1),
-            _checked_int("standard_size", standard_size, 1),
+            checked_int("start_size", start_size, 1, _MOST),
+            checked_int("standard_size", standard_size, 1, _MOST),
             _checked_allocator(allocator),
         )
 
     def alloc(self, size: int, *, alignment: int = 8) -> _core.Block:
         """A block of ``size`` zeros, at a multiple of ``alignment``, a power of two."""
-        return self._alloc(_checked_int("size", size, 1), _checked_alignment(alignment))
+        return self._alloc(checked_int("size", size, 1, _MOST), _checked_alignment(alignment))
 
     def copy(self, data: ReadableBuffer) -> _core.Block:
         """A block with the bytes of ``data``."""
@@ -145,8 +146,9 @@ class Heap(_core.Heap):
 class Pool(_core.Pool):
     """Blocks of one size that come and go; a block that is dropped goes back by itself.
 
-    alignment: of blocks, a power of two up to 4096 (default: 16, or 8 for sizes up to 8). blocks: how many the first piece of
-    memory has; fixed: there are never more. allocator and ``with``: as for :class:`Arena`. Any thread may use a pool.
+    alignment: of blocks, a power of two up to 4096 (default: 16, or 8 for sizes up to 8). blocks: how many the first
+    piece of memory has; fixed: there are never more. allocator and ``with``: as for :class:`Arena`. Any thread may use
+    a pool.
 
     >>> from concurrent_collections import memory
     >>> with memory.Pool(64, blocks=10, fixed=True) as pool:
@@ -167,12 +169,11 @@ class Pool(_core.Pool):
         fixed: bool = False,
         allocator: str | None = None,
     ) -> None:
-        if not isinstance(fixed, bool):
-            raise TypeError(f"fixed must be True or False, not {fixed!r}")
+        checked_flag("fixed", fixed)
         super().__init__(
-            _checked_int("block_size", block_size, 1),
+            checked_int("block_size", block_size, 1, _MOST),
             0 if alignment is None else _checked_alignment(alignment),
-            0 if blocks is None else _checked_int("blocks", blocks, 1, (1 << 32) - 2),
+            0 if blocks is None else checked_int("blocks", blocks, 1, (1 << 32) - 2),
             fixed,
             _checked_allocator(allocator),
         )
@@ -186,15 +187,17 @@ _ADVICE = {"normal": 0, "sequential": 1, "random": 2, "will need": 3, "don't nee
 
 
 class MappedFile(_core.MappedFile):
-    """A file's bytes as memory, read as they are used: ``len(file)``, ``file[i]``, ``memoryview(file)``; ``file[a:b]`` is a view.
+    """A file's bytes as memory, read as they are used: ``len(file)``, ``file[i]``, ``memoryview(file)``.
 
-    copy_on_write: the bytes can be written; what is written stays in this process and never reaches the file. Any thread may use
-    the object. Raises FileNotFoundError, PermissionError, IsADirectoryError, ValueError for an empty file, OSError (also for more
-    than 1024 at a time).
+    ``file[a:b]`` is a view.
 
-    If the file becomes shorter meanwhile, memory behind its new end reads as zeros from then on: a message goes to stderr once,
-    and ``truncated`` is True. (With plain ``mmap`` the process would be killed by SIGBUS.) ``read`` raises OSError instead. A
-    handler of SIGBUS that is set later, such as ``faulthandler.enable()``'s, is in charge instead.
+    copy_on_write: the bytes can be written; what is written stays in this process and never reaches the file. Any
+    thread may use the object. Raises FileNotFoundError, PermissionError, IsADirectoryError, ValueError for an empty
+    file, OSError (also for more than 1024 at a time).
+
+    If the file becomes shorter meanwhile, memory behind its new end reads as zeros from then on: a message goes to
+    stderr once, and ``truncated`` is True. (With plain ``mmap`` the process would be killed by SIGBUS.) ``read`` raises
+    OSError instead. A handler of SIGBUS that is set later, such as ``faulthandler.enable()``'s, is in charge instead.
 
     >>> import os, tempfile
     >>> from concurrent_collections import memory
@@ -208,8 +211,7 @@ class MappedFile(_core.MappedFile):
     __slots__ = ("__weakref__", "path")
 
     def __init__(self, path: str | bytes | os.PathLike[str], *, copy_on_write: bool = False) -> None:
-        if not isinstance(copy_on_write, bool):
-            raise TypeError(f"copy_on_write must be True or False, not {copy_on_write!r}")
+        checked_flag("copy_on_write", copy_on_write)
         self.path = os.fspath(path)
         """As it was given."""
         super().__init__(self.path, copy_on_write)
@@ -218,16 +220,21 @@ class MappedFile(_core.MappedFile):
         return f"<MappedFile {self.path!r}{', closed' if self.closed else ''}>"
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """A copy of ``length`` bytes (default: all) from ``start`` on, out of the file itself: OSError when it has become too short.
+        """A copy of ``length`` bytes (default: all) from ``start`` on, out of the file itself.
+
+        Raises OSError when the file has become too short.
 
         What was written to a copy_on_write map is not in it.
         """
-        start = _checked_int("start", start, 0, len(self))
+        start = checked_int("start", start, 0, len(self))
         rest = len(self) - start
-        return self._read(start, rest if length is None else _checked_int("length", length, 0, rest))
+        return self._read(start, rest if length is None else checked_int("length", length, 0, rest))
 
     def find(self, part: ReadableBuffer, start: int = 0, end: int | None = None) -> int:
-        """Where ``part`` first lies between ``start`` and ``end``, -1 if nowhere, as ``bytes.find``; others run meanwhile."""
+        """Where ``part`` first lies between ``start`` and ``end``, -1 if nowhere, as ``bytes.find``.
+
+        Other threads run meanwhile.
+        """
         return self._search(part, start, end, False)
 
     def rfind(self, part: ReadableBuffer, start: int = 0, end: int | None = None) -> int:
@@ -238,9 +245,9 @@ class MappedFile(_core.MappedFile):
         """Tell the system how a range will be read: "normal", "sequential", "random", "will need" or "don't need"."""
         if advice not in _ADVICE:
             raise ValueError(f"advice must be one of {', '.join(map(repr, _ADVICE))}, not {advice!r}")
-        start = _checked_int("start", start, 0, len(self))
+        start = checked_int("start", start, 0, len(self))
         rest = len(self) - start
-        self._advise(_ADVICE[advice], start, rest if length is None else _checked_int("length", length, 0, rest))
+        self._advise(_ADVICE[advice], start, rest if length is None else checked_int("length", length, 0, rest))
 
     def _search(self, part: ReadableBuffer, start: int, end: int | None, from_end: bool) -> int:
         start, end, _ = slice(start, end).indices(len(self)) if start <= len(self) else (start, end or 0, 0)
@@ -256,16 +263,8 @@ def _copied(region: Any, data: ReadableBuffer) -> _core.Block:
     return block
 
 
-def _checked_int(name: str, value: Any, least: int, most: int = _MOST) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-    if not least <= value <= most:
-        raise ValueError(f"{name} must be {least} to {most}, not {value!r}")
-    return value
-
-
 def _checked_alignment(value: Any) -> int:
-    if _checked_int("alignment", value, 1, 4096) & (value - 1):
+    if checked_int("alignment", value, 1, 4096) & (value - 1):
         raise ValueError(f"alignment must be a power of two up to 4096, not {value!r}")
     return value
 

@@ -22,7 +22,8 @@ import threading
 from dataclasses import dataclass
 
 from .. import _core
-from . import pluggable as memory
+from .._arguments import checked_choice, checked_flag
+from .pluggable import BufferStatus, allocators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class SqliteStatus:
     largest_request: int
     pagecache_overflow: int
     """Bytes of page cache that came from the allocator."""
-    buffer: memory.BufferStatus | None
+    buffer: BufferStatus | None
     """How full the buffer is; None but for static and buddy."""
 
 
@@ -110,9 +111,9 @@ def library() -> str:
 def use(backend: str | None = "mimalloc") -> None:
     """Have SQLite allocate from ``backend``, of :data:`memory.allocators.backends`; None: from SQLite's own again.
 
-    Call it before ``import sqlite3`` or after, but when no connection is open and no thread is using SQLite: SQLite is shut
-    down and begins anew, which also forgets ``sqlite3_auto_extension`` and other settings of the process. ``static`` and
-    ``buddy`` have one buffer for all of SQLite, of 64 MiB, of ``CC_SQLITE_BUFFER_BYTES``, or as
+    Call it before ``import sqlite3`` or after, but when no connection is open and no thread is using SQLite: SQLite is
+    shut down and begins anew, which also forgets ``sqlite3_auto_extension`` and other settings of the process.
+    ``static`` and ``buddy`` have one buffer for all of SQLite, of 64 MiB, of ``CC_SQLITE_BUFFER_BYTES``, or as
     ``memory.allocators.configure`` was told for that backend; when it is full, SQLite raises MemoryError.
 
     Raises TypeError or ValueError for another backend; RuntimeError when SQLite has begun (it holds memory; which and
@@ -120,7 +121,7 @@ def use(backend: str | None = "mimalloc") -> None:
     """
     global _backend_in_use
     if backend is not None:
-        memory._checked_backend("backend", backend, memory.allocators.backends)
+        checked_choice("backend", backend, allocators.backends)
     with _lock:
         sqlite = _library()
         _refuse_if_begun(sqlite)
@@ -176,7 +177,7 @@ def status(*, reset: bool = False) -> SqliteStatus:
 
     Raises RuntimeError when the SQLite of this Python cannot be reached.
     """
-    memory._checked_flag("reset", reset)
+    checked_flag("reset", reset)
     sqlite = _library()
     now, most = ctypes.c_int64(), ctypes.c_int64()
     current, highest = {}, {}
@@ -191,5 +192,5 @@ def status(*, reset: bool = False) -> SqliteStatus:
         malloc_count=current["malloc_count"],
         largest_request=highest["largest_request"],
         pagecache_overflow=current["pagecache_overflow"],
-        buffer=memory.allocators.buffer_status(backend) if backend is not None else None,
+        buffer=allocators.buffer_status(backend) if backend is not None else None,
     )

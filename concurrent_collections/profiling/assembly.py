@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .. import _core
-from . import fragmentation as _fragmentation
-from . import measures as _measures
+from . import fragmentation, measures
 from .report import (
     Accuracy,
     AllocationRecord,
@@ -194,13 +193,13 @@ def assemble(
      fraction) = raw["latency"]  # fmt: skip
     if options.track_latency:
         latency = LatencyDistribution(
-            _measures.buckets_of(alloc_counts), _measures.buckets_of(free_counts), round(alloc_timed), round(free_timed),
-            alloc_sum, free_sum, fraction, _measures.relative_error(options.latency_buckets), floor, overhead, clock,
+            measures.buckets_of(alloc_counts), measures.buckets_of(free_counts), round(alloc_timed), round(free_timed),
+            alloc_sum, free_sum, fraction, measures.relative_error(options.latency_buckets), floor, overhead, clock,
         )  # fmt: skip
     for kind, counts, total in (("alloc", alloc_counts, alloc_timed), ("free", free_counts, free_timed)):
-        for label, share in _measures.PERCENTILES:
+        for label, share in measures.PERCENTILES:
             percentiles[f"{kind}_latency_{label}"] = (
-                _measures.percentile(counts, total, share, floor) if options.track_latency else None
+                measures.percentile(counts, total, share, floor) if options.track_latency else None
             )
 
     free_count = _count(raw["free_count"])
@@ -225,7 +224,7 @@ def assemble(
         else None,
         size_histogram=_histogram(bins_sum, raw["alloc_bytes"]) if options.track_sizes else None,
         thread_stats=threads if options.track_per_thread else [],
-        fragmentation=_fragmentation.measure(domains, current, _count(block_bytes), runtime_is_complete),
+        fragmentation=fragmentation.measure(domains, current, _count(block_bytes), runtime_is_complete),
         leaked_allocations=None,
         leaked_bytes=None,
         duration_seconds=seconds,
@@ -255,7 +254,7 @@ def assemble(
             standard_error,
         ),
         notes=list(notes),
-        environment=_measures.environment(),
+        environment=measures.environment(),
     )
     resident = _core.resident_bytes()
     if resident is not None:

@@ -1,4 +1,4 @@
-"""Where the fragmentation figures come from: live blocks against their size classes, and what each heap tells of itself."""
+"""The figures of fragmentation: live blocks against their size classes, and what each heap tells of itself."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ def _python_heap(text: str) -> dict[str, int] | None:
 
 
 def measure(domains: dict[str, Any], current: int, block_bytes: int, runtime_is_complete: bool) -> FragmentationMetrics:
-    """Fragmentation now. ``current`` and ``block_bytes`` are of the profile's live blocks; ``domains`` names what is seen.
+    """Fragmentation now.
 
-    ``runtime_is_complete`` says that the runtime's statistics know all its live blocks, so that its committed bytes can be
-    set against them.
+    ``current`` and ``block_bytes`` are of the profile's live blocks; ``domains`` names what is seen.
+
+    ``runtime_is_complete`` says that the runtime's statistics know all its live blocks, so that its committed bytes can
+    be set against them.
     """
     sources: dict[str, str] = {}
     internal = None

@@ -1,4 +1,4 @@
-"""What the reports of all profilers are made with: percentiles and buckets of log-spaced counts, and the environment."""
+"""For the reports of all profilers: percentiles and buckets of log-spaced counts, and the environment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ PERCENTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999))
 
 
 def percentile(counts: Sequence[float], total: float, fraction: float, floor: float) -> float | None:
-    """Geometric middle in ns of the bucket in which the rank falls; at least ``floor``, below which the clock cannot see."""
+    """The geometric middle in ns of the bucket in which the rank falls; None where nothing was counted.
+
+    It is at least ``floor``, below which the clock cannot see.
+    """
     if total <= 0:
         return None
     rank, seen = fraction * total, 0.0

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import assembly as _assembly
-from . import threads as _threads
 from .. import _core, config
+from .._arguments import checked_flag, checked_int
+from . import assembly, threads
 from .assembly import DOMAINS, PYTHON_DOMAINS, Options
 from .report import MemoryProfilerReport
 
@@ -51,16 +51,21 @@ class MemoryProfiler:
 
     All arguments are keywords. With the defaults every allocation is counted (*exact*); a fraction of them is timed.
 
-    track_sizes: the histogram of sizes. track_latency: percentiles and distribution of the allocator's own work.
-    track_per_thread: figures for each thread. track_cross_thread: blocks freed by another thread than allocated them.
-    detect_leaks: list what was allocated while profiling and is alive at the end (costs 4 to 8 bytes of live table more for
-    each block). capture_stacks: remember call stacks, ``stack_depth`` innermost frames of Python code, for live blocks.
-    sample_rate: 1.0 records all allocations; less, in (0, 1), each with this probability; figures are then estimates
-    (Horvitz and Thompson) with a standard error. sample_interval: bytes, instead of sample_rate: a Poisson process over
-    allocated bytes with this mean distance, as in tcmalloc and jemalloc; 524288 is good for production.
+    track_sizes: the histogram of sizes.
+    track_latency: percentiles and distribution of the allocator's own work.
+    track_per_thread: figures for each thread.
+    track_cross_thread: blocks freed by another thread than allocated them.
+    detect_leaks: list what was allocated while profiling and is alive at the end (costs 4 to 8 bytes of live table more
+    for each block).
+    capture_stacks: remember call stacks, ``stack_depth`` innermost frames of Python code, for live blocks.
+    sample_rate: 1.0 records all allocations; less, in (0, 1), each with this probability. Figures are then estimates
+    (Horvitz and Thompson) with a standard error.
+    sample_interval: bytes, instead of sample_rate: a Poisson process over allocated bytes with this mean distance, as in
+    tcmalloc and jemalloc; 524288 is good for production.
     latency_buckets: log-spaced buckets from 1 ns to 100 s, 10 to 5000; 1000 gives percentiles to within 1.7 %.
     domains: which allocations are seen, of "runtime" (libcc's own), "raw", "mem" and "object" (CPython's
-    PyMem_RawMalloc, PyMem_Malloc and PyObject_Malloc) and "sqlite" (SQLite's, see :func:`sqlite.use`). leak_limit: how many single blocks a report lists.
+    PyMem_RawMalloc, PyMem_Malloc and PyObject_Malloc) and "sqlite" (SQLite's, see :func:`sqlite.use`).
+    leak_limit: how many single blocks a report lists.
 
     Raises TypeError or ValueError, naming the argument, for arguments of the wrong type or range.
 
@@ -92,19 +97,16 @@ class MemoryProfiler:
             "detect_leaks": detect_leaks,
             "capture_stacks": capture_stacks,
         }
-        for name, value in flags.items():
-            if not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, not {value!r}")
         self._options = Options(
-            **flags,
+            **{name: checked_flag(name, value) for name, value in flags.items()},
             sample_rate=_checked_rate(sample_rate),
-            sample_interval=None
-            if sample_interval is None
-            else _checked_int("sample_interval", sample_interval, 1, 1 << 40),
-            latency_buckets=_checked_int("latency_buckets", latency_buckets, 10, 5000),
+            sample_interval=(
+                None if sample_interval is None else checked_int("sample_interval", sample_interval, 1, 1 << 40)
+            ),
+            latency_buckets=checked_int("latency_buckets", latency_buckets, 10, 5000),
             domains=_checked_domains(domains),
-            stack_depth=_checked_int("stack_depth", stack_depth, 1, _core.max_depth),
-            leak_limit=_checked_int("leak_limit", leak_limit, 0, 10_000_000),
+            stack_depth=checked_int("stack_depth", stack_depth, 1, _core.max_depth),
+            leak_limit=checked_int("leak_limit", leak_limit, 0, 10_000_000),
         )
         self._profile: Any = None
         self._final: MemoryProfilerReport | None = None
@@ -144,8 +146,8 @@ class MemoryProfiler:
             _running.append(self)
             try:
                 _core.install_hooks(_hook_domains())
-                _threads.watch()
-                self._names = _threads.known_names()
+                threads.watch()
+                self._names = threads.known_names()
                 self._notes = []
                 self._runtime_is_complete = config.enable_alloc_statistics
                 self._final = None
@@ -165,8 +167,8 @@ class MemoryProfiler:
     def stop(self) -> None:
         """Stop profiling and make the report. With ``detect_leaks``, collects garbage first.
 
-        Raises RuntimeError when it is not running, MemoryError when there is no memory for the figures: then recording has
-        ended, and stop() may be called again to get them.
+        Raises RuntimeError when it is not running, MemoryError when there is no memory for the figures: then recording
+        has ended, and stop() may be called again to get them.
         """
         if self._options.detect_leaks and self._profile is not None:
             _let_go_of_garbage()
@@ -174,7 +176,7 @@ class MemoryProfiler:
             profile = self._running_profile("stop")
             paused = _core.pause_thread()
             try:
-                _threads.tell_names()
+                threads.tell_names()
                 self._note_lost_hooks()
                 if not self._recording_ended:
                     profile.stop()
@@ -192,7 +194,7 @@ class MemoryProfiler:
             profile = self._running_profile("snapshot")
             paused = _core.pause_thread()
             try:
-                _threads.tell_names()
+                threads.tell_names()
                 self._note_lost_hooks()
                 return self._read(profile)
             finally:
@@ -215,7 +217,7 @@ class MemoryProfiler:
         with _lock:
             if self._profile is not None:
                 self._profile.reset()
-                self._names = _threads.known_names()
+                self._names = threads.known_names()
                 self._notes = []
             elif self._final is not None:
                 self._final = None
@@ -259,7 +261,7 @@ class MemoryProfiler:
         raw = profile.read(options.latency_buckets)
         live = profile.live(options.leak_limit) if options.detect_leaks or options.capture_stacks else None
         complete = self._runtime_is_complete and config.enable_alloc_statistics
-        return _assembly.assemble(options, raw, live, self._names, self._notes, complete)
+        return assembly.assemble(options, raw, live, self._names, self._notes, complete)
 
     def _note_lost_hooks(self) -> None:
         wanted = _bits(name for name in self._options.domains if name in PYTHON_DOMAINS)
@@ -278,7 +280,7 @@ class MemoryProfiler:
         if self in _running:
             _running.remove(self)
         if not _running:
-            _threads.unwatch()
+            threads.unwatch()
             _core.remove_hooks(_bits(PYTHON_DOMAINS))
 
 
@@ -296,14 +298,6 @@ def _checked_rate(value: Any) -> float:
     if not (0 < value <= 1) or math.isnan(value):
         raise ValueError(f"sample_rate must be greater than 0 and at most 1, not {value!r}")
     return float(value)
-
-
-def _checked_int(name: str, value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-    if not least <= value <= most:
-        raise ValueError(f"{name} must be {least} to {most}, not {value!r}")
-    return value
 
 
 def _checked_domains(value: Any) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""Safe memory reclamation as seen from Python: its domains, and a profiler of how long what was retired waits to be freed.
+"""Safe memory reclamation as seen from Python: its domains, and the profiler of the time from retire to free.
 
-A lock-free structure frees a node only when no thread can still be reading it. What is retired and not yet freed is *pending*; it
-builds up where a thread stays inside a section for long, or where nobody polls. :class:`SMRProfiler` shows that as it happens::
+A lock-free structure frees a node only when no thread can still be reading it. What is retired and not yet freed is
+*pending*; it builds up where a thread stays inside a section for long, or where nobody polls. :class:`SMRProfiler`
+shows that as it happens::
 
     from concurrent_collections import SMRProfiler
 
@@ -22,7 +23,8 @@ from pathlib import Path
 from types import TracebackType
 
 from .. import _core
-from . import reclamation_watch as _smr_watch
+from .._arguments import checked_flag, checked_int
+from . import reclamation_watch
 from .reclamation_report import (
     DelayDistribution,
     SMRDomainStats,
@@ -50,7 +52,9 @@ def _after_fork() -> None:
     global _lock
     _lock = threading.RLock()
     for profiler in _running:
-        profiler._notes.append("the process was forked: no samples were taken after that but at snapshots and at the end")
+        profiler._notes.append(
+            "the process was forked: no samples were taken after that but at snapshots and at the end"
+        )
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -58,30 +62,26 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def domains() -> list[SMRDomainStats]:
     """The domains that exist now, oldest first, each with its threads; counters are from its creation."""
-    return _smr_watch.domain_stats()
+    return reclamation_watch.domain_stats()
 
 
 class SMRProfiler:
     """Watches all domains of safe memory reclamation while started; a context manager.
 
-    All arguments are keywords. interval: seconds between two samples of the timeline, at least 0.001; None takes samples only at
-    the start, at snapshots and at the end, with no thread of its own. track_delays: the time from retire to free of one node
-    in 16 (a few ns for each node; without, profiling costs nothing but the samples). delay_buckets: log-spaced buckets from
-    1 ns to 100 s, 10 to 5000; 1000 gives percentiles to within 1.7 %.
+    All arguments are keywords. interval: seconds between two samples of the timeline, at least 0.001; None takes
+    samples only at the start, at snapshots and at the end, with no thread of its own. track_delays: the time from
+    retire to free of one node in 16 (a few ns for each node; without, profiling costs nothing but the samples).
+    delay_buckets: log-spaced buckets from 1 ns to 100 s, 10 to 5000; 1000 gives percentiles to within 1.7 %.
 
-    Raises TypeError or ValueError, naming the argument, for arguments of the wrong type or range. Any number of profilers may
-    run at once. Methods may be called from any thread.
+    Raises TypeError or ValueError, naming the argument, for arguments of the wrong type or range. Any number of
+    profilers may run at once. Methods may be called from any thread.
     """
 
     def __init__(
         self, *, interval: float | None = 0.1, track_delays: bool = True, delay_buckets: int = 1000
     ) -> None:
-        if not isinstance(track_delays, bool):
-            raise TypeError(f"track_delays must be True or False, not {track_delays!r}")
-        if isinstance(delay_buckets, bool) or not isinstance(delay_buckets, int):
-            raise TypeError(f"delay_buckets must be an int, not {delay_buckets!r}")
-        if not 10 <= delay_buckets <= 5000:
-            raise ValueError(f"delay_buckets must be 10 to 5000, not {delay_buckets!r}")
+        checked_flag("track_delays", track_delays)
+        checked_int("delay_buckets", delay_buckets, 10, 5000)
         if interval is not None:
             if isinstance(interval, bool) or not isinstance(interval, (int, float)):
                 raise TypeError(f"interval must be a float or None, not {interval!r}")
@@ -89,7 +89,7 @@ class SMRProfiler:
                 raise ValueError(f"interval must be 0.001 to 3600 seconds, not {interval!r}")
         self._interval = interval
         self._delay_buckets = delay_buckets if track_delays else 0
-        self._watch: _smr_watch.Watch | None = None
+        self._watch: reclamation_watch.Watch | None = None
         self._final: SMRProfilerReport | None = None
         self._notes: list[str] = []
         self._stopping = threading.Event()
@@ -120,10 +120,11 @@ class SMRProfiler:
             self._stopping = threading.Event()
             _running.append(self)
             try:
-                self._watch = _smr_watch.Watch(self._delay_buckets)
+                self._watch = reclamation_watch.Watch(self._delay_buckets)
                 if self._interval is not None:
                     self._sampler = threading.Thread(
-                        target=self._take_samples, args=(self._stopping, self._interval), name="SMRProfiler", daemon=True
+                        target=self._take_samples, args=(self._stopping, self._interval), name="SMRProfiler",
+                        daemon=True,
                     )
                     self._sampler.start()
                 self._final = None
@@ -165,7 +166,7 @@ class SMRProfiler:
         """
         with _lock:
             if self._watch is not None:
-                self._watch = _smr_watch.Watch(self._delay_buckets)
+                self._watch = reclamation_watch.Watch(self._delay_buckets)
                 self._notes = []
             elif self._final is not None:
                 self._final = None
@@ -206,7 +207,7 @@ class SMRProfiler:
 
     # -- below: call with _lock held ----------------------------------------------------------------------------------
 
-    def _running_watch(self, method: str) -> _smr_watch.Watch:
+    def _running_watch(self, method: str) -> reclamation_watch.Watch:
         if self._watch is None:
             state = "was never started" if self._final is None else "is stopped"
             raise RuntimeError(f"{method}() was called on an SMRProfiler that {state}")
@@ -219,4 +220,4 @@ class SMRProfiler:
         if self in _running:
             _running.remove(self)
         if not any(profiler._delay_buckets for profiler in _running):
-            _smr_watch.stop_recording()
+            reclamation_watch.stop_recording()

@@ -1,7 +1,7 @@
-"""Samples of the domains of safe memory reclamation while an :class:`SMRProfiler` runs, and the report that is made of them.
+"""What an :class:`SMRProfiler` does while it runs: samples of all domains, and the report that is made of them.
 
-libcc's statistics are pulled: counters that only grow, from which a baseline is subtracted, and the present state. Nothing
-here measures, and nothing here locks: the profiler's lock is held around each call.
+libcc's statistics are pulled: counters that only grow, from which a baseline is subtracted, and the present state.
+Nothing here measures, and nothing here locks: the profiler's lock is held around each call.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .. import _core
-from . import measures as _measures, threads as _threads
+from . import measures, threads
 from .reclamation_report import DelayDistribution, SMRDomainStats, SMRProfilerReport, SMRThreadStats, SMRTimelinePoint
 
 __all__ = ["Watch", "domain_stats", "stop_recording"]
@@ -86,8 +86,8 @@ class _Point:
 class Watch:
     """The samples of one profile, from its start on.
 
-    ``delay_buckets`` is how many buckets of delays the report has, 0 for none. The timeline has a fixed number of points at
-    most: when they are used up, two become one and samples are taken into every second one only.
+    ``delay_buckets`` is how many buckets of delays the report has, 0 for none. The timeline has a fixed number of
+    points at most: when they are used up, two become one and samples are taken into every second one only.
     """
 
     def __init__(self, delay_buckets: int) -> None:
@@ -109,7 +109,7 @@ class Watch:
     def sample(self) -> None:
         """Look at all domains now."""
         now = time.monotonic() - self._start
-        self._names = _threads.known_names()
+        self._names = threads.known_names()
         living = {}
         for number in _core.smr_domains():
             stats = _core.smr_stats(number)
@@ -141,8 +141,8 @@ class Watch:
         totals = {name: sum(getattr(domain, name) for domain in domains) for name in _SUMS}
         timed = sum(counts)
         percentiles = {
-            f"delay_{name}": _measures.percentile(counts, timed, share, DELAY_STEP_NS)
-            for name, share in _measures.PERCENTILES
+            f"delay_{name}": measures.percentile(counts, timed, share, DELAY_STEP_NS)
+            for name, share in measures.PERCENTILES
         }
         return SMRProfilerReport(
             **totals,
@@ -160,7 +160,7 @@ class Watch:
             delay=_distribution(counts, delay_sum) if self._delay_buckets else None,
             peak_time=self._peak_time if self._peak else None,
             notes=list(notes),
-            environment=_measures.environment(),
+            environment=measures.environment(),
         )
 
     def _meet(self, number: int, stats: dict[str, Any], baseline: dict[str, Any]) -> None:
@@ -242,7 +242,7 @@ def stop_recording() -> None:
 
 def domain_stats() -> list[SMRDomainStats]:
     """The living domains as they are now, counted from their creation."""
-    names = _threads.known_names()
+    names = threads.known_names()
     found = []
     for number in _core.smr_domains():
         stats = _core.smr_stats(number)
@@ -270,8 +270,8 @@ def _thread_stats(number: int, names: dict[int, str]) -> list[SMRThreadStats]:
 
 
 def _distribution(counts: list[int], sum_ns: int) -> DelayDistribution:
-    error = _measures.relative_error(len(counts))
-    return DelayDistribution(_measures.buckets_of(counts), sum(counts), float(max(0, sum_ns)), error, DELAY_STEP_NS)
+    error = measures.relative_error(len(counts))
+    return DelayDistribution(measures.buckets_of(counts), sum(counts), float(max(0, sum_ns)), error, DELAY_STEP_NS)
 
 
 def _merged(first: _Point, second: _Point) -> _Point:

@@ -1,7 +1,7 @@
 """Names of threads for the recorder, which meets threads below Python and cannot ask.
 
-``threading`` tells a thread's system id to the thread itself when it begins (``Thread._set_native_id``); while profiles run,
-that call also tells libcc the name. Threads that were there before are asked by :func:`known_names`.
+``threading`` tells a thread's system id to the thread itself when it begins (``Thread._set_native_id``); while profiles
+run, that call also tells libcc the name. Threads that were there before are asked by :func:`known_names`.
 """
 
 from __future__ import annotations

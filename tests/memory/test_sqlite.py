@@ -128,7 +128,7 @@ def test_a_sqlite_that_cannot_be_reached_is_a_clear_error():
     output = run(
         """
         import math
-        from concurrent_collections import sqlite
+        from concurrent_collections.memory import sqlite
         sqlite._extension = lambda: None        # as where _sqlite3 is a part of the interpreter
         try:
             sqlite.use("mimalloc")

@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import smr_tools
 from profiler_tools import Threads, output_of
 from smr_tools import build_driver
 
-from concurrent_collections import SMRProfiler, SMRProfilerReport, _core, _smr_watch, config, smr
+from concurrent_collections import SMRProfiler, SMRProfilerReport, _core, config
 from concurrent_collections.exporters import SMRCollector, read_json, smr_recommend
+from concurrent_collections.profiling import reclamation as smr
+from concurrent_collections.profiling import reclamation_watch
 
 SCHEMES = ["ibr", "debra", "epoch", "none"]
 SECOND = 1_000_000_000
@@ -30,7 +33,7 @@ def driver(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     yield
-    assert smr.domains() == [] and smr._running == [] and _smr_watch._switched_on == set()
+    assert smr.domains() == [] and smr._running == [] and reclamation_watch._switched_on == set()
 
 
 def in_thread(function, name="worker"):
@@ -285,14 +288,14 @@ def test_a_domain_made_and_destroyed_meanwhile_is_kept_in_the_sums(driver):
 
 def test_destroyed_domains_have_a_bounded_number_of_rows(driver):
     with SMRProfiler(interval=None) as profiler:
-        for index in range(_smr_watch.MAX_DESTROYED + 20):
+        for index in range(reclamation_watch.MAX_DESTROYED + 20):
             with driver.domain(f"number {index}") as domain:
                 driver.retire(domain, 3, 8)
                 profiler.snapshot()
         report = profiler.snapshot()
-    assert len(report.domains) == _smr_watch.MAX_DESTROYED + 1
+    assert len(report.domains) == reclamation_watch.MAX_DESTROYED + 1
     assert report.domains[-1].name == "(other destroyed domains)" and report.domains[-1].retired_nodes == 60
-    assert report.retired_nodes == 3 * (_smr_watch.MAX_DESTROYED + 20)
+    assert report.retired_nodes == 3 * (reclamation_watch.MAX_DESTROYED + 20)
 
 
 def test_profiles_may_overlap_and_be_reset(driver):
@@ -310,14 +313,14 @@ def test_profiles_may_overlap_and_be_reset(driver):
 
 def test_the_timeline_has_a_fixed_number_of_points_and_loses_nothing(driver):
     with driver.domain("a", "none") as domain:
-        watch = _smr_watch.Watch(0)
+        watch = reclamation_watch.Watch(0)
         for step in range(5000):
             if step % 10 == 0:
                 driver.retire(domain, 1, 8)
             watch.sample()
         report = watch.report([])
     points = report.timeline
-    assert _smr_watch.MAX_POINTS // 2 <= len(points) <= _smr_watch.MAX_POINTS
+    assert reclamation_watch.MAX_POINTS // 2 <= len(points) <= reclamation_watch.MAX_POINTS
     times = [point.time for point in points]
     assert times == sorted(times) and points[0].retired_nodes == 0
     assert points[-1].retired_nodes == points[-1].pending_nodes == report.retired_nodes == 500
@@ -330,7 +333,7 @@ def test_the_timeline_has_a_fixed_number_of_points_and_loses_nothing(driver):
 
 def test_a_short_build_up_stays_in_the_timeline(driver):
     with driver.domain("a", "epoch") as domain:
-        watch = _smr_watch.Watch(0)
+        watch = reclamation_watch.Watch(0)
         for step in range(3000):
             if step == 100:
                 driver.retire(domain, 1000, 8)
@@ -478,7 +481,7 @@ def test_a_forked_child_reports_on(driver):
         profiler.stop()
         print(os.read(read, 100).decode(), profiler.report().retired_nodes, profiler.report().notes)
         """,
-        os.path.dirname(__file__), driver.path,
+        os.path.dirname(smr_tools.__file__), driver.path,
     )  # fmt: skip
     assert text == "110 1 100 []\n"
 

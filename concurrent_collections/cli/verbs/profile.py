@@ -1,0 +1,116 @@
+"""``profile``: runs a program under the memory profiler."""
+
+from __future__ import annotations
+
+import argparse
+
+from ...profiling.assembly import DOMAINS
+from ...profiling.profiler import MemoryProfiler
+from .. import program, session
+from ..outputs import OUTPUTS, checked_outputs
+from ..verb import Verb
+
+__all__ = ["VERB"]
+
+_DESCRIPTION = """\
+Run a Python program and tell where its memory went: a summary on stderr, and the reports that are asked for.
+
+The program runs as 'python script.py ...' or 'python -m module ...' would run it, with its own output, exceptions and
+exit status. Profiling begins before its first line and ends when its non-daemon threads and atexit functions have
+finished and its globals are still there. The reports are also written when it raises, is interrupted, calls os._exit or
+gets SIGTERM (unless it has a handler of its own, or SIGTERM was ignored from the start).
+"""
+
+_EPILOG = """\
+In a file name, {pid} stands for the process id. With it, each forked child writes its own report, which begins at the
+fork; without it, only the first process writes. Children that begin as a new interpreter (multiprocessing's spawn and
+forkserver, subprocess) are not profiled.
+
+examples:
+  %(prog)s --html report.html --leaks --stacks script.py input.txt
+  %(prog)s --json 'report-{pid}.json' --sample-rate 0.01 -m package.module --its-own-option
+"""
+
+_USAGE = "%(prog)s [options] script.py [argument ...]\n       %(prog)s [options] -m module [argument ...]"
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    reports = parser.add_argument_group("reports (any number of them)")
+    for output in OUTPUTS:
+        reports.add_argument(f"--{output.name}", metavar="FILE", help=output.help)
+    reports.add_argument("-f", "--force", action="store_true", help="overwrite files that exist")
+    reports.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
+
+    what = parser.add_argument_group("what is measured")
+    what.add_argument(
+        "--leaks", action="store_true", help="list what was allocated and is alive at the end, with its lines"
+    )
+    what.add_argument(
+        "--stacks", metavar="N", type=int, nargs="?", const=32,
+        help="remember call stacks, the N innermost frames (--stacks alone: 32; otherwise write --stacks=N)",
+    )  # fmt: skip
+    what.add_argument(
+        "--sample-rate", metavar="R", type=float, default=1.0,
+        help="record each allocation with this probability; default 1: all",
+    )  # fmt: skip
+    what.add_argument(
+        "--sample-interval", metavar="BYTES", type=int,
+        help="instead: one sample every so many bytes on average; 524288 is good for production",
+    )  # fmt: skip
+    what.add_argument(
+        "--domains", metavar="NAMES", default=",".join(DOMAINS), help="comma-separated, of %(default)s (default: all)"
+    )
+    what.add_argument(
+        "--per-thread", action=argparse.BooleanOptionalAction, default=True,
+        help="figures for each thread (default: yes)",
+    )  # fmt: skip
+    what.add_argument(
+        "--latency-buckets", metavar="N", type=int, default=1000, help="resolution of latencies; default %(default)s"
+    )
+    parser.add_argument("-m", dest="module", metavar="module", help="run a module; all that follows is its own")
+
+
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    name, arguments = options.module, options.program
+    if name is None:
+        if not arguments:
+            parser.error("what is to be profiled? Give a script, or -m and a module")
+        name, *arguments = arguments
+    profiler = _profiler(options, parser)
+    files = {output.name: file for output in OUTPUTS if (file := getattr(options, output.name)) is not None}
+    try:
+        outputs = checked_outputs(files, force=options.force)
+        run = program.prepare(name, arguments, is_module=options.module is not None)
+    except program.Refused as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    session.Session(profiler, outputs, force=options.force, quiet=options.quiet).begin()
+    run()
+    return 0
+
+
+def _profiler(options: argparse.Namespace, parser: argparse.ArgumentParser) -> MemoryProfiler:
+    try:
+        return MemoryProfiler(
+            track_per_thread=options.per_thread,
+            detect_leaks=options.leaks,
+            capture_stacks=options.stacks is not None,
+            stack_depth=32 if options.stacks is None else options.stacks,
+            sample_rate=options.sample_rate,
+            sample_interval=options.sample_interval,
+            latency_buckets=options.latency_buckets,
+            domains=[name for name in options.domains.split(",") if name],
+        )
+    except (TypeError, ValueError) as error:  # its texts begin with the argument's name
+        name, _, text = str(error).partition(" ")
+        parser.error(f"--{'stacks' if name == 'stack_depth' else name.replace('_', '-')} {text}")
+
+
+VERB = Verb(
+    help="run a program under the memory profiler",
+    description=_DESCRIPTION,
+    add_options=_add_options,
+    run=_run,
+    runs_program=True,
+    usage=_USAGE,
+    epilog=_EPILOG,
+)
