@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../base/fork.h"
+#include "../base/records.h"
 #include "alloc_internal.h"
 
 __thread cc__thread_t *cc__thread_self __attribute__((tls_model("initial-exec")));
@@ -13,13 +14,9 @@ enum { ENDS_MAX = 3 };
 
 static cc__mutex_t registry_lock;
 static _Atomic(cc__thread_t *) first_thread;
-static cc__thread_t *free_threads; /* under registry_lock, like the rest here */
-static cc__thread_t *unused;       /* fresh records of the last page taken from the system */
-static size_t unused_count;
+static cc__records_t records = CC__RECORDS(cc__thread_t, next_free, 64); /* under registry_lock, like the rest here */
 static uint64_t last_id;
 static void (*exit_functions[CC__SLOT_COUNT])(cc__thread_t *);
-
-enum { RECORDS_PER_MAP = 64 };
 
 void cc__thread_lock(void) {
     cc__mutex_lock(&registry_lock);
@@ -44,8 +41,7 @@ static void detach(cc__thread_t *thread) {
     cc__thread_self = NULL; /* first: once it is in the list, another thread may own it */
     cc__thread_lock();
     thread->alive = false;
-    thread->next_free = free_threads;
-    free_threads = thread;
+    cc__records_give(&records, thread);
     cc__thread_unlock();
 }
 
@@ -61,14 +57,13 @@ static void end_thread(void *value) {
 
 /* Only the forking thread goes on: the others' records keep their totals and wait for new threads. */
 static void after_fork_in_child(void) {
-    free_threads = NULL;
+    records.free = NULL;
     for (cc__thread_t *thread = cc__thread_first(); thread != NULL; thread = thread->next) {
         if (thread == cc__thread_self) {
             thread->native_id = cc__os_thread_id();
         } else {
             thread->alive = false;
-            thread->next_free = free_threads;
-            free_threads = thread;
+            cc__records_give(&records, thread);
         }
     }
 }
@@ -77,18 +72,9 @@ CC__AT_FORK(CC__FORK_THREADS, .locks = &registry_lock, .count = 1, .in_child = a
 
 /* pre: the lock is held. */
 static cc__thread_t *take_record(void) {
-    cc__thread_t *thread = free_threads;
-    if (thread != NULL) {
-        free_threads = thread->next_free;
-        return thread;
-    }
-    if (unused_count == 0) {
-        unused = cc__os_map(RECORDS_PER_MAP * sizeof *unused);
-        if (unused == NULL) return NULL;
-        unused_count = RECORDS_PER_MAP;
-    }
-    thread = unused++;
-    unused_count--;
+    bool fresh;
+    cc__thread_t *thread = cc__records_take(&records, &fresh);
+    if (thread == NULL || !fresh) return thread;
     thread->next = cc__load_relaxed(&first_thread); /* only changed under the lock */
     cc__store_release(&first_thread, thread);       /* pairs with the acquire load in cc__thread_first */
     return thread;

@@ -45,7 +45,7 @@ typedef struct cc__thread {
     char name[CC__THREAD_NAME_SIZE];          /* "" while unknown; UTF-8 */
     bool alive;
     struct cc__thread *next;      /* in the list of all records, newest first; immutable once linked */
-    struct cc__thread *next_free; /* in the list of records without a thread */
+    struct cc__thread *next_free; /* among the records without a thread */
 } cc__thread_t;
 
 extern __thread cc__thread_t *cc__thread_self __attribute__((tls_model("initial-exec")));

@@ -1,5 +1,5 @@
-/* base/atomics.h: the atomic operations libcc uses, each with its order in its name; an order that is not here is not used.
- * The word "pairs" beside a use names the other side. */
+/* base/atomics.h: the atomic operations that libcc uses most, each with its order in its name. The few others are written out where
+ * they are used. The word "pairs" beside a use names the other side. */
 #ifndef CC_BASE_ATOMICS_H
 #define CC_BASE_ATOMICS_H
 
@@ -25,6 +25,18 @@
 #define cc__add_seq_cst(object, value) atomic_fetch_add_explicit((object), (value), memory_order_seq_cst)
 #define cc__swap_if_seq_cst(object, expected, value) \
     atomic_compare_exchange_strong_explicit((object), (expected), (value), memory_order_seq_cst, memory_order_seq_cst)
+
+/* Raises an _Atomic(uint64_t) or _Atomic(int64_t) to `value` where that is more. */
+#define CC__DEFINE_RAISE(name, type) \
+    static inline void name(_Atomic(type) *object, type value) { \
+        type seen = cc__load_relaxed(object); \
+        while (seen < value && !cc__swap_if_relaxed(object, &seen, value)) continue; \
+    }
+CC__DEFINE_RAISE(cc__raise_unsigned, uint64_t)
+CC__DEFINE_RAISE(cc__raise_signed, int64_t)
+#undef CC__DEFINE_RAISE
+#define cc__raise_relaxed(object, value) \
+    _Generic((object), _Atomic(uint64_t) *: cc__raise_unsigned, _Atomic(int64_t) *: cc__raise_signed)((object), (value))
 
 /* Orders stores before it against loads after it (store buffering needs one on both sides). The thread sanitizer knows no fences; a
  * sequentially consistent operation does for it. */

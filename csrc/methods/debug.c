@@ -14,7 +14,7 @@
 
 enum { BEFORE = CC__MEM_ALIGNMENT, BEHIND = 8, GUARD = CC__FILL_GUARD };
 #define MOST ((size_t)PTRDIFF_MAX / 4) /* bytes of a block, and its alignment */
-enum { FIRST_TABLE = 4096, CHUNK_BYTES = 1 << 16, QUARANTINE = 1 << 20 };
+enum { FIRST_TABLE = 4096, MAPPING_BYTES = 1 << 16, QUARANTINE = 1 << 20 };
 
 static __thread char own_title[CC_MEM_TITLE_SIZE];
 
@@ -98,23 +98,6 @@ static void grow_table(cc__debug_t *self) {
     self->table_size = size;
 }
 
-static cc__debug_record_t *take_record(cc__debug_t *self) {
-    if (self->spare == NULL) {
-        void **chunk = cc__os_map(CHUNK_BYTES);
-        if (chunk == NULL) return NULL;
-        *chunk = self->chunks;
-        self->chunks = chunk;
-        cc__debug_record_t *fresh = (cc__debug_record_t *)(void *)((char *)chunk + CC__MEM_ALIGNMENT);
-        for (size_t i = 0; i < (CHUNK_BYTES - CC__MEM_ALIGNMENT) / sizeof *fresh; i++) {
-            fresh[i].next = self->spare;
-            self->spare = &fresh[i];
-        }
-    }
-    cc__debug_record_t *record = self->spare;
-    self->spare = record->next;
-    return record;
-}
-
 static void append(cc__debug_record_t **first, cc__debug_record_t **last, cc__debug_record_t *record) {
     record->previous = *last;
     record->next = NULL;
@@ -132,8 +115,7 @@ static void drop_record(cc__debug_t *self, cc__debug_record_t *record) {
     while (*link != record) link = &(*link)->same;
     *link = record->same;
     self->records--;
-    record->next = self->spare;
-    self->spare = record;
+    cc__records_give(&self->storage, record);
 }
 
 static size_t quarantine_limit(const cc__debug_t *self) {
@@ -243,7 +225,7 @@ static void *allocate(cc__debug_t *self, size_t size, size_t alignment) {
     memcpy(block.title, own_title, sizeof block.title);
 
     cc__mutex_lock(self->lock);
-    cc__debug_record_t *record = take_record(self);
+    cc__debug_record_t *record = cc__records_take(&self->storage, NULL);
     if (record != NULL) {
         block.sequence = ++self->sequence;
         record->block = block;
@@ -340,9 +322,10 @@ static int debug_init(void *context) {
     self->lock = cc__mem_instance_lock();
     self->table_size = FIRST_TABLE;
     self->records = 0;
-    self->oldest = self->newest = self->first_held = self->last_held = self->spare = NULL;
+    self->oldest = self->newest = self->first_held = self->last_held = NULL;
     self->held_bytes = 0;
-    self->chunks = NULL;
+    size_t at_once = (MAPPING_BYTES - sizeof(void *)) / sizeof(cc__debug_record_t);
+    self->storage = (cc__records_t)CC__RECORDS(cc__debug_record_t, next, at_once);
     self->sequence = 0;
     return CC_OK;
 }
@@ -353,11 +336,7 @@ static void debug_shutdown(void *context) {
     (void)cc__debug_leaks(self, 0);
     cc__os_unmap(self->table, self->table_size * sizeof *self->table);
     self->table = NULL;
-    for (void **chunk = self->chunks, **next; chunk != NULL; chunk = next) {
-        next = *chunk;
-        cc__os_unmap(chunk, CHUNK_BYTES);
-    }
-    self->chunks = NULL;
+    cc__records_end(&self->storage);
     self->below.shutdown(self->below.context);
 }
 

@@ -6,6 +6,7 @@
 
 #include "../base/fill.h"
 #include "../base/os.h"
+#include "../base/records.h"
 #include "debug_report.h"
 
 typedef struct cc__debug_record {
@@ -26,8 +27,7 @@ typedef struct cc__debug {
     cc__debug_record_t *oldest, *newest;         /* live blocks by age */
     cc__debug_record_t *first_held, *last_held;  /* the quarantine, oldest first */
     size_t held_bytes;
-    cc__debug_record_t *spare;                   /* records without a block */
-    void *chunks;                                /* what records were taken from, linked by their first word */
+    cc__records_t storage;                       /* of the records */
     uint64_t sequence;                           /* number of the last allocation */
 } cc__debug_t;
 

@@ -2,12 +2,10 @@
  * at every moment: each thread brings its changes into a global one when they exceed PLATFORM_PEAK_ERROR. */
 #include "platform_internal.h"
 
-enum { SHARDS_PER_MAP = 32 };
+#include "../base/records.h"
 
 static _Atomic(cc__platform_shard_t *) first_shard;
-static cc__platform_shard_t *free_shards; /* without a thread; under the lock, like the next two */
-static cc__platform_shard_t *unused;
-static size_t unused_count;
+static cc__records_t shards = CC__RECORDS(cc__platform_shard_t, next_free, 32); /* under the lock */
 static cc__platform_shard_t common; /* of threads that got none for want of memory; written under the lock */
 static _Atomic(int64_t) told_sum;
 static _Atomic(int64_t) peak;
@@ -22,25 +20,15 @@ static void end_thread(cc__thread_t *thread) {
     thread->slots[CC__SLOT_PLATFORM] = NULL;
     cc_platform_shard = NULL;
     cc__platform_lock(CC__LOCK_SHARDS);
-    shard->next_free = free_shards;
-    free_shards = shard;
+    cc__records_give(&shards, shard);
     cc__platform_unlock(CC__LOCK_SHARDS);
 }
 
 /* pre: the lock is held. */
 static cc__platform_shard_t *take_shard(void) {
-    cc__platform_shard_t *shard = free_shards;
-    if (shard != NULL) {
-        free_shards = shard->next_free;
-        return shard;
-    }
-    if (unused_count == 0) {
-        unused = cc__os_map(SHARDS_PER_MAP * sizeof *unused);
-        if (unused == NULL) return NULL;
-        unused_count = SHARDS_PER_MAP;
-    }
-    shard = unused++;
-    unused_count--;
+    bool fresh;
+    cc__platform_shard_t *shard = cc__records_take(&shards, &fresh);
+    if (shard == NULL || !fresh) return shard;
     shard->open.low = -PLATFORM_PEAK_ERROR;
     shard->next = cc__load_relaxed(&first_shard); /* only changed under the lock */
     cc__store_release(&first_shard, shard);       /* pairs with the acquire load in sum_up: the shard is complete */
@@ -70,17 +58,12 @@ __attribute__((constructor)) static void set_exit_function(void) {
 
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
-static void raise_peak(int64_t to) {
-    int64_t seen = cc__load_relaxed(&peak);
-    while (to > seen && !cc__swap_if_relaxed(&peak, &seen, to)) {}
-}
-
 /* Brings the shard's changes into the global sum. It need not come back before it has risen by PLATFORM_PEAK_ERROR or, if it
  * takes less, to a new peak. */
 static void tell(cc__platform_shard_t *shard, int64_t bytes) {
     int64_t change = bytes - shard->told, sum = cc__add_relaxed(&told_sum, change) + change;
     __atomic_store_n(&shard->told, bytes, __ATOMIC_RELAXED);
-    raise_peak(sum);
+    cc__raise_relaxed(&peak, sum);
     int64_t below_peak = cc__load_relaxed(&peak) - sum;
     shard->open.top = bytes + (below_peak < PLATFORM_PEAK_ERROR ? below_peak : PLATFORM_PEAK_ERROR);
     shard->open.low = bytes - PLATFORM_PEAK_ERROR;
@@ -90,7 +73,7 @@ static void risen(cc__platform_shard_t *shard, int64_t bytes) {
     if (bytes - shard->told >= PLATFORM_PEAK_ERROR) {
         tell(shard, bytes);
     } else {
-        raise_peak(cc__load_relaxed(&told_sum) + bytes - shard->told);
+        cc__raise_relaxed(&peak, cc__load_relaxed(&told_sum) + bytes - shard->told);
         shard->open.top = bytes;
     }
 }
@@ -175,6 +158,6 @@ size_t Platform_Mem_GetTempCount(void) {
 }
 
 size_t Platform_Mem_GetPeak(void) {
-    raise_peak(cc__load_relaxed(&told_sum) + sum_up().untold);
+    cc__raise_relaxed(&peak, cc__load_relaxed(&told_sum) + sum_up().untold);
     return not_negative(cc__load_relaxed(&peak));
 }

@@ -146,11 +146,6 @@ double cc__session_weight(const cc__session_t *session, uint64_t size) {
 
 enum { LARGE_BALANCE = 1 << 17 };
 
-static void raise_peak(_Atomic(int64_t) *peak, int64_t value) {
-    int64_t seen = cc__load_relaxed(peak);
-    while (value > seen && !cc__swap_if_relaxed(peak, &seen, value)) continue;
-}
-
 /* pre: lock held. */
 static void compare_peaks(int64_t live) {
     int64_t missed = cc__exchange_relaxed(&recorder.missed_live, INT64_MIN);
@@ -160,8 +155,8 @@ static void compare_peaks(int64_t live) {
     for (cc_profile_t *profile = recorder.profiles; profile != NULL; profile = profile->next) {
         int64_t base = cc__load_relaxed(&profile->base_live), value = live - base;
         if (value > cc__load_relaxed(&profile->peak)) cc__store_relaxed(&profile->peak_ns, now);
-        raise_peak(&profile->peak, value);
-        raise_peak(&profile->peak_since_point, value);
+        cc__raise_relaxed(&profile->peak, value);
+        cc__raise_relaxed(&profile->peak_since_point, value);
         if (cc__load_relaxed(&profile->peak_since_point) + base < least)
             least = cc__load_relaxed(&profile->peak_since_point) + base;
     }
@@ -184,7 +179,7 @@ void cc__shard_flush(cc__shard_t *shard) {
     bool look = balance > 0 && live > cc__load_relaxed(&recorder.no_peak_below);
     bool locked = large || (look && cc__mutex_try_lock(&recorder.lock));
     if (look && locked) compare_peaks(live);
-    if (look && !locked) raise_peak(&recorder.missed_live, live);
+    if (look && !locked) cc__raise_relaxed(&recorder.missed_live, live);
     if (locked) cc__mutex_unlock(&recorder.lock);
 }
 

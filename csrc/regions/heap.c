@@ -73,8 +73,7 @@ static bool entry_is_valid(const block_t *block, const char *end) {
         char *from = entry_start(end) + size;
         size_t gap = (size_t)(end - WORD - from);
         cc__unpoison_kept(from, gap);
-        bool good = true;
-        for (size_t i = 0; i < gap; i++) good = good && (unsigned char)from[i] == CC__FILL_GUARD;
+        bool good = cc__is_filled(from, CC__FILL_GUARD, gap);
         cc__poison(from, gap);
         return good;
     }

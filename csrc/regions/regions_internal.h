@@ -46,17 +46,13 @@ static inline void cc__region_give(const cc_mem_methods_t *allocator, void *poin
 /* A range of a region begins or ends to be somebody's. */
 static inline void cc__region_open(void *pointer, size_t size) {
     cc__unpoison(pointer, size);
-#if defined(CC_DEBUG)
-    memset(pointer, CC__FILL_FRESH, size);
-    cc__unpoison(pointer, size);
-#endif
+    cc__debug_fill(pointer, CC__FILL_FRESH, size);
+    cc__unpoison(pointer, size); /* for valgrind the fill is no content */
 }
 
 static inline void cc__region_close(void *pointer, size_t size) {
-#if defined(CC_DEBUG)
     cc__unpoison(pointer, size);
-    memset(pointer, CC__FILL_FREED, size);
-#endif
+    cc__debug_fill(pointer, CC__FILL_FREED, size);
     cc__poison(pointer, size);
 }
 

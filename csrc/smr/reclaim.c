@@ -213,11 +213,6 @@ void cc__smr_begin_fill(cc__smr_handle_t *self) {
     set_fill_limit(self);
 }
 
-static void raise_peak(_Atomic(uint64_t) *peak, uint64_t value) {
-    uint64_t seen = cc__load_relaxed(peak);
-    while (seen < value && !cc__swap_if_relaxed(peak, &seen, value)) continue;
-}
-
 /* Brings the domain's sums up to date: what was retired, and what was freed since the last time. */
 static void publish(cc__smr_handle_t *self, uint64_t nodes, uint64_t bytes) {
     cc_smr_t *domain = self->domain;
@@ -232,8 +227,8 @@ static void publish(cc__smr_handle_t *self, uint64_t nodes, uint64_t bytes) {
 static void note_peak(cc__smr_handle_t *self) {
     cc_smr_t *domain = self->domain;
     uint64_t nodes = gathered_nodes(self) - self->unpublished_nodes, bytes = (uint64_t)gathered_bytes(self) - self->unpublished_bytes;
-    raise_peak(&domain->peak_nodes, cc__load_relaxed(&domain->pending_nodes) + nodes);
-    raise_peak(&domain->peak_bytes, cc__load_relaxed(&domain->pending_bytes) + bytes);
+    cc__raise_relaxed(&domain->peak_nodes, cc__load_relaxed(&domain->pending_nodes) + nodes);
+    cc__raise_relaxed(&domain->peak_bytes, cc__load_relaxed(&domain->pending_bytes) + bytes);
 }
 
 /* pre: no sealed nodes are left. */

@@ -34,8 +34,7 @@ void cc__smr_record_delay(cc_smr_t *domain, uint32_t steps) {
     _Atomic(uint64_t) *delays = cc__load_acquire(&domain->delays); /* pairs with cc_smr_record_delays: they are zeroed */
     cc__add_relaxed(&delays[cc__histogram_index(steps)], 1);
     cc__add_relaxed(&domain->delay_sum, ns);
-    uint64_t most = cc__load_relaxed(&domain->delay_max);
-    while (most < ns && !cc__swap_if_relaxed(&domain->delay_max, &most, ns)) continue;
+    cc__raise_relaxed(&domain->delay_max, ns);
 }
 
 int cc_smr_record_delays(uint64_t id, bool record) {
