@@ -1,5 +1,6 @@
-/* methods/backend.h: the backends: allocators of which the process has one instance each, found by name. A backend is described in
- * its own file, by cc__<name>_backend, and has a row in CC__BACKENDS. All that lists backends is made from these two. */
+/* methods/backend.h: the backends: allocators of which the process has one instance each, found by name. A backend is
+ * described in its own file, by cc__<name>_backend, and has a row in CC__BACKENDS. All that lists backends is made from
+ * these two. */
 #ifndef CC_METHODS_BACKEND_H
 #define CC_METHODS_BACKEND_H
 
@@ -19,11 +20,11 @@ typedef struct cc__backend_settings {
 
 typedef struct cc__backend {
     const char *name;
-    /* The process's one instance. If `begin` is not NULL, its init and shutdown are cc__backend_init and cc__backend_shutdown, and
-     * its context is no other backend's. */
+    /* The process's one instance. If `begin` is not NULL, its init and shutdown are cc__backend_init and
+     * cc__backend_shutdown, and its context is no other backend's. */
     cc_mem_methods_t methods;
-    /* Begins the instance; `buffer` is one that fits, or NULL if `fits` is. `zeroed`: it is fresh from the system. It may call init
-     * of other instances. Then `end` ends it; that may call the program. */
+    /* Begins the instance; `buffer` is one that fits, or NULL if `fits` is. `zeroed`: it is fresh from the system. It
+     * may call init of other instances. Then `end` ends it; that may call the program. */
     int (*begin)(void *self, const cc__backend_settings_t *settings, void *buffer, size_t bytes, bool zeroed);
     void (*end)(void *self);
     /* For an allocator inside a buffer: whether one of this address and size will do. NULL for others. */
@@ -36,16 +37,17 @@ typedef struct cc__backend {
 #define CC__DECLARE_BACKEND(name) extern const cc__backend_t cc__##name##_backend;
 CC__BACKENDS(CC__DECLARE_BACKEND)
 
-/* backends.c. The first init begins the instance with this context, the last shutdown ends it. While one thread does either, another
- * waits. CC_ERROR_STATE when the thread that begins or ends the instance calls init once more. */
+/* backends.c. The first init begins the instance with this context, the last shutdown ends it. While one thread does
+ * either, another waits. CC_ERROR_STATE when the thread that begins or ends the instance calls init once more. */
 int cc__backend_init(void *context);
 void cc__backend_shutdown(void *context);
 
-/* Takes over what the configuration says of instances; NULL: the defaults. CC_ERROR_STATE: it says something of an instance that is
- * in use. */
+/* Takes over what the configuration says of instances; NULL: the defaults. CC_ERROR_STATE: it says something of an
+ * instance that is in use. */
 int cc__backends_configure(const cc_mem_config_t *config);
 
-/* Bytes of the buffer that an instance gets when the configuration says nothing (0: 64 MiB again); for SQLite's environment variable. */
+/* Bytes of the buffer that an instance gets when the configuration says nothing (0: 64 MiB again); for SQLite's
+ * environment variable. */
 void cc__backends_set_default_bytes(size_t bytes);
 
 #endif

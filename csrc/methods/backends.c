@@ -1,5 +1,5 @@
-/* methods/backends.c: the process's one instance of each backend: found by name, set up, begun by the first init and ended by the
- * shutdown of the last user, since the core and SQLite may share one. */
+/* methods/backends.c: the process's one instance of each backend: found by name, set up, begun by the first init and
+ * ended by the shutdown of the last user, since the core and SQLite may share one. */
 #include "backend.h"
 
 #include <string.h>
@@ -25,9 +25,9 @@ static instance_t instances[BACKENDS];
 static cc__backend_settings_t settings;
 static size_t default_bytes = DEFAULT_BYTES;
 
-/* Held while instances begin or end: it keeps others waiting. Its holder may begin the instance below, or be in the program's report
- * function, where it may fork: so the lock is its thread's to take again, and is not held over fork. Locks that a fork holds are
- * never waited for under it, nor it under them. */
+/* Held while instances begin or end: it keeps others waiting. Its holder may begin the instance below, or be in the
+ * program's report function, where it may fork: so the lock is its thread's to take again, and is not held over fork.
+ * Locks that a fork holds are never waited for under it, nor it under them. */
 static cc__mutex_t turn;
 static __thread unsigned turns; /* how often the calling thread has taken it */
 
@@ -57,7 +57,7 @@ static void after_fork_in_child(void) {
 
 CC__AT_FORK(CC__FORK_BACKENDS, .in_child = after_fork_in_child);
 
-/* ---- one instance --------------------------------------------------------------------------------------------------- */
+/* ---- one instance ------------------------------------------------------------------------------------------------ */
 
 /* pre: the turn. */
 static int begin(const cc__backend_t *backend, instance_t *instance) {
@@ -142,7 +142,7 @@ void cc__backend_shutdown(void *context) {
     end_turn();
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------------- */
+/* ---- by name ----------------------------------------------------------------------------------------------------- */
 
 static const cc__backend_t *named(const char *name) {
     for (size_t i = 0; i < BACKENDS && name != NULL; i++)
@@ -167,7 +167,7 @@ int cc_mem_buffer_status(const cc_mem_methods_t *methods, cc_mem_buffer_status_t
     return CC_ERROR_SUPPORT;
 }
 
-/* ---- setting up ----------------------------------------------------------------------------------------------------- */
+/* ---- setting up -------------------------------------------------------------------------------------------------- */
 
 void cc__backends_set_default_bytes(size_t bytes) {
     lock_instances();
@@ -181,7 +181,8 @@ static bool says_something(const cc_mem_debug_options_t *options) {
            options->quarantine_bytes != 0 || options->report != NULL || options->report_context != NULL;
 }
 
-/* Whether the buffer of a configuration will do for its backend, or for all that it may come to if its backend takes none. */
+/* Whether the buffer of a configuration will do for its backend, or for all that it may come to if its backend takes
+ * none. */
 static bool buffer_is_good(const cc_mem_config_t *config, size_t default_size) {
     static const char nowhere; /* an address for a buffer that is mapped later; nothing is read there */
     const cc__backend_t *chosen = named(config->backend);
@@ -190,7 +191,8 @@ static bool buffer_is_good(const cc_mem_config_t *config, size_t default_size) {
     if (config->buffer != NULL && config->buffer_bytes == 0) return false;
     for (size_t i = 0; i < BACKENDS; i++) {
         bool concerned = chosen == backends[i] || chosen == NULL || chosen->fits == NULL;
-        if (concerned && backends[i]->fits != NULL && !backends[i]->fits(buffer, bytes, config->min_block)) return false;
+        if (concerned && backends[i]->fits != NULL && !backends[i]->fits(buffer, bytes, config->min_block))
+            return false;
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* methods/bitmap.h: bits in words of 64, with summaries, so that the lowest bit is found in a few steps.
  *
- * A summary's bit is set when the word below it is not 0, and cleared only when a search finds that the word is: words near the
- * front come and go all the time. */
+ * A summary's bit is set when the word below it is not 0, and cleared only when a search finds that the word is: words
+ * near the front come and go all the time. */
 #ifndef CC_METHODS_BITMAP_H
 #define CC_METHODS_BITMAP_H
 

@@ -4,22 +4,22 @@
  *   2. It is taken from the lowest free block of order k or above, whose upper halves become free.
  *   3. A freed block is joined with its other half while that is free.
  *
- * Robson's bound: if live blocks never sum up to more than M atoms, no request is above n atoms (a power of two that M and the
- * buffer are multiples of), then a buffer of N atoms never fails a request, with
+ * Robson's bound: if live blocks never sum up to more than M atoms, no request is above n atoms (a power of two that M
+ * and the buffer are multiples of), then a buffer of N atoms never fails a request, with
  *     N >= M (1 + log2(n) / 2) - n + 1
- * (J. M. Robson, "Bounds for Some Functions Concerning Dynamic Storage Allocation", JACM 21:8, 1974). The theorem is about
- * the lowest place that fits, so rule 2 takes that; to take any block of the best order, as memsys5 does, can fail
- * within the bound. For the same reason a block never shrinks or grows where it lies: that would pin large
+ * (J. M. Robson, "Bounds for Some Functions Concerning Dynamic Storage Allocation", JACM 21:8, 1974). The theorem is
+ * about the lowest place that fits, so rule 2 takes that; to take any block of the best order, as memsys5 does, can
+ * fail within the bound. For the same reason a block never shrinks or grows where it lies: that would pin large
  * territories with small blocks, or blocks where the rule would not have put them.
  *
- * Free memory is a word with a bit for each free atom of 64; blocks of orders 0 to 5 are split and joined by arithmetic on it. A
- * word with all bits set is cleared and becomes one bit in a word of the next tier, whose bits stand for 64 atoms, and so on:
- * tier t has orders 6 t to 6 t + 5. The words of a tier are found by their rank, the order of their largest free block: for each
- * tier and rank there is a bitmap with summaries. A byte for each word holds its rank.
+ * Free memory is a word with a bit for each free atom of 64; blocks of orders 0 to 5 are split and joined by arithmetic
+ * on it. A word with all bits set is cleared and becomes one bit in a word of the next tier, whose bits stand for 64
+ * atoms, and so on: tier t has orders 6 t to 6 t + 5. The words of a tier are found by their rank, the order of their
+ * largest free block: for each tier and rank there is a bitmap with summaries. A byte for each word holds its rank.
  *
- * The block that was freed last is kept apart, since the next request often takes it back. It is free memory all the same: a
- * request gets it only if it is the lowest place that fits. Until then its control byte and its bytes stay counted: a free
- * waits for neither. */
+ * The block that was freed last is kept apart, since the next request often takes it back. It is free memory all the
+ * same: a request gets it only if it is the lowest place that fits. Until then its control byte and its bytes stay
+ * counted: a free waits for neither. */
 #include <string.h>
 
 #include "../base/round.h"
@@ -29,7 +29,7 @@
 
 #define NOTHING UINT64_MAX
 
-/* ---- one word ---------------------------------------------------------------------------------------------------------- */
+/* ---- one word ---------------------------------------------------------------------------------------------------- */
 
 enum { RANKS = 6, TIERS = CC__BUDDY_TIERS };
 
@@ -39,18 +39,19 @@ CC__HOT uint64_t ones(unsigned rank) {
     return ((uint64_t)1 << (1u << rank)) - 1;
 }
 
-/* The last bits of the free blocks of that rank, of the lowest one at least; 0 if there are none. As one finds a zero byte in a
- * word: a field of zeros in ~word turns to ones when 1 is taken from each field. */
+/* The last bits of the free blocks of that rank, of the lowest one at least; 0 if there are none. As one finds a zero
+ * byte in a word: a field of zeros in ~word turns to ones when 1 is taken from each field. */
 CC__HOT uint64_t free_fields(uint64_t word, unsigned rank) {
     static const uint64_t firsts[RANKS] = {UINT64_MAX,          0x5555555555555555u, 0x1111111111111111u,
                                            0x0101010101010101u, 0x0001000100010001u, 0x0000000100000001u};
     return (~word - firsts[rank]) & word & firsts[rank] << ((1u << rank) - 1);
 }
 
-/* How many ranks a word has free blocks for: 0 if it is 0, else 1 + the order of the largest. pre: it is not all ones. */
+/* How many ranks a word has free blocks for: 0 if it is 0, else 1 + the order of the largest. pre: it is not all
+ * ones. */
 CC__HOT unsigned ranks_of(uint64_t word) {
-    return (unsigned)(word != 0) + (free_fields(word, 1) != 0) + (free_fields(word, 2) != 0) + (free_fields(word, 3) != 0) +
-           (free_fields(word, 4) != 0) + (free_fields(word, 5) != 0);
+    return (unsigned)(word != 0) + (free_fields(word, 1) != 0) + (free_fields(word, 2) != 0) +
+           (free_fields(word, 3) != 0) + (free_fields(word, 4) != 0) + (free_fields(word, 5) != 0);
 }
 
 /* The lowest free block of that rank. pre: there is one. */
@@ -70,7 +71,7 @@ static size_t pieces_in(uint64_t word) {
     return pieces;
 }
 
-/* ---- the words of a tier by rank; the lock is held ------------------------------------------------------------------------ */
+/* ---- the words of a tier by rank; the lock is held --------------------------------------------------------------- */
 
 /* A place in atoms to the number of the word that holds it. */
 CC__HOT size_t word_at(uint32_t place, unsigned tier) {
@@ -104,7 +105,8 @@ CC__HOT uint64_t least(uint64_t one, uint64_t other) {
     return one < other ? one : other;
 }
 
-/* The lowest word with a free block of that rank or more. Without branches: the sizes of requests are hard to predict. */
+/* The lowest word with a free block of that rank or more. Without branches: the sizes of requests are hard to
+ * predict. */
 CC__HOT uint64_t lowest_for(const cc__buddy_t *self, unsigned tier, unsigned rank) {
     const uint64_t *lowest = &self->lowest[6 * tier];
     uint64_t high = least(lowest[5], rank <= 4 ? lowest[4] : NOTHING);
@@ -118,8 +120,8 @@ CC__HOT uint32_t begin_of(uint32_t place, unsigned tier) {
     return (uint32_t)((uint64_t)place >> (6 * tier + 6) << (6 * tier + 6));
 }
 
-/* Sets above[] right for what has changed in tiers up to this one. A word spans words of the lower tiers, so what counts is
- * where its first free unit is. */
+/* Sets above[] right for what has changed in tiers up to this one. A word spans words of the lower tiers, so what
+ * counts is where its first free unit is. */
 static void note_above(cc__buddy_t *self, unsigned tier) {
     for (; tier > 0; tier--) {
         uint64_t best = lowest_for(self, tier, 0);
@@ -131,7 +133,7 @@ static void note_above(cc__buddy_t *self, unsigned tier) {
     }
 }
 
-/* ---- taking and giving ------------------------------------------------------------------------------------------------------ */
+/* ---- taking and giving ------------------------------------------------------------------------------------------- */
 
 CC__HOT uint32_t take_in_word(cc__buddy_t *self, uint32_t place, unsigned tier, unsigned rank) {
     uint64_t *word = &self->words[tier][word_at(place, tier)], old = *word;
@@ -142,7 +144,8 @@ CC__HOT uint32_t take_in_word(cc__buddy_t *self, uint32_t place, unsigned tier, 
 }
 
 /* Opens a unit of a higher tier. */
-static __attribute__((noinline)) uint32_t take_from_above(cc__buddy_t *self, uint64_t key, unsigned tier, unsigned rank) {
+static __attribute__((noinline)) uint32_t take_from_above(cc__buddy_t *self, uint64_t key, unsigned tier,
+                                                          unsigned rank) {
     unsigned from = (unsigned)(key & 0xFF);
     uint32_t place = take_in_word(self, begin_of((uint32_t)(key >> 8), from), from, 0);
     for (unsigned next = from; next-- > tier;) {
@@ -195,7 +198,7 @@ static __attribute__((noinline)) uint32_t take_large(cc__buddy_t *self, unsigned
     return place;
 }
 
-/* ---- the methods ------------------------------------------------------------------------------------------------------ */
+/* ---- the methods ------------------------------------------------------------------------------------------------- */
 
 CC__HOT size_t block_bytes(const cc__buddy_t *self, unsigned order) {
     return (size_t)1 << (self->atom_shift + order);
@@ -221,14 +224,15 @@ CC__HOT void give_spare(cc__buddy_t *self) {
         give_above(self, place, order / RANKS, order % RANKS);
 }
 
-/* Whether the spare block is the lowest place for its order. (If it had a free neighbour to join with below it, that one would
- * be lower.) */
+/* Whether the spare block is the lowest place for its order. (If it had a free neighbour to join with below it, that
+ * one would be lower.) */
 CC__HOT bool spare_is_lowest(const cc__buddy_t *self, unsigned order) {
     unsigned tier = order / RANKS, rank = order % RANKS;
     uint32_t begin = begin_of(self->spare, tier);
     uint64_t best = least(lowest_for(self, tier, rank), self->above[tier]);
     if (best >> 8 != begin) return best >> 8 > begin;
-    return begin + (find_in(self->words[tier][word_at(begin, tier)], rank) << (6 * tier)) > self->spare; /* its own word */
+    /* its own word */
+    return begin + (find_in(self->words[tier][word_at(begin, tier)], rank) << (6 * tier)) > self->spare;
 }
 
 static void *buddy_malloc(size_t size, void *context) {
@@ -295,7 +299,7 @@ static void *buddy_realloc(void *pointer, size_t size, void *context) {
     return moved;
 }
 
-/* ---- layout: words | bitmaps | ranks | control bytes | atoms ------------------------------------------------------------------ */
+/* ---- layout: words | bitmaps | ranks | control bytes | atoms ----------------------------------------------------- */
 
 /* Words of a tier; 0 beyond the last one. */
 static size_t words_in_tier(size_t atoms, unsigned tier) {
@@ -405,7 +409,8 @@ static const cc_mem_methods_t instance_methods = {
 static bool buddy_fits(const void *buffer, size_t bytes, size_t min_block) {
     unsigned shift = shift_for(min_block);
     size_t skipped = (0 - (uintptr_t)buffer) & (CC__MEM_ALIGNMENT - 1);
-    return buffer != NULL && shift != 0 && bytes > skipped && bytes <= MOST_BYTES && atoms_for(bytes - skipped, shift) > 0;
+    return buffer != NULL && shift != 0 && bytes > skipped && bytes <= MOST_BYTES &&
+           atoms_for(bytes - skipped, shift) > 0;
 }
 
 /* Says which buffer the next init formats. pre: it fits. */
@@ -466,7 +471,7 @@ static int buddy_status(void *context, cc_mem_buffer_status_t *status) {
     return CC_OK;
 }
 
-/* ---- the backend ---------------------------------------------------------------------------------------------------- */
+/* ---- the backend ------------------------------------------------------------------------------------------------- */
 
 static cc__buddy_t shared;
 
@@ -477,7 +482,8 @@ static int buddy_begin(void *context, const cc__backend_settings_t *settings, vo
 
 const cc__backend_t cc__buddy_backend = {
     .name = "buddy",
-    .methods = {buddy_malloc, buddy_free, buddy_realloc, buddy_size, buddy_roundup, cc__backend_init, cc__backend_shutdown, &shared},
+    .methods = {buddy_malloc, buddy_free, buddy_realloc, buddy_size, buddy_roundup, cc__backend_init,
+                cc__backend_shutdown, &shared},
     .begin = buddy_begin,
     .end = buddy_shutdown,
     .fits = buddy_fits,

@@ -22,8 +22,9 @@ static uint64_t soft_limit, hard_limit, alarm_threshold;
 
 enum { RELEASERS_MAX = 16 };
 
-/* Held while releasers and alarm are called: one thread at a time, and nobody removes them meanwhile. Whoever finds it taken
- * (also a releaser that allocates) goes on without them. It is not held across fork, since a releaser may fork. */
+/* Held while releasers and alarm are called: one thread at a time, and nobody removes them meanwhile. Whoever finds it
+ * taken (also a releaser that allocates) goes on without them. It is not held across fork, since a releaser may
+ * fork. */
 static cc__mutex_t pressure_lock;
 static struct {
     cc_mem_releaser_t call;
@@ -60,17 +61,18 @@ static void free_pressure_lock(void) {
 
 CC__AT_FORK(CC__FORK_PRESSURE, .in_child = free_pressure_lock);
 
-/* ---- beginning and end ------------------------------------------------------------------------------------------------ */
+/* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
-/* Initializes the backend without the lock, since that may wait for a thread that is inside the program. When another thread has been
- * quicker, or has configured another backend meanwhile, the backend loses this user again. */
+/* Initializes the backend without the lock, since that may wait for a thread that is inside the program. When another
+ * thread has been quicker, or has configured another backend meanwhile, the backend loses this user again. */
 static const cc_mem_methods_t *start(void) {
     cc__mutex_t *lock = cc__mem_lock(CC__LOCK_CORE);
     for (;;) {
         cc__mutex_lock(lock);
         const cc_mem_methods_t *methods = cc_mem_backend(backend_name);
         cc__mutex_unlock(lock);
-        if (methods->init(methods->context) != CC_OK) return cc__load_acquire(&running); /* pairs with the release store below */
+        /* pairs with the release store below */
+        if (methods->init(methods->context) != CC_OK) return cc__load_acquire(&running);
         cc__mutex_lock(lock);
         const cc_mem_methods_t *first = cc__load_relaxed(&running); /* only changed under the lock */
         bool wanted = first == NULL && methods == cc_mem_backend(backend_name);
@@ -137,7 +139,7 @@ const char *cc_mem_configured(void) {
     return name;
 }
 
-/* ---- pressure ----------------------------------------------------------------------------------------------------------- */
+/* ---- pressure ---------------------------------------------------------------------------------------------------- */
 
 /* pre: the pressure lock is held. */
 static size_t ask_releasers(size_t bytes) {
@@ -240,7 +242,7 @@ static bool admit(size_t bytes) {
     }
 }
 
-/* ---- counting ------------------------------------------------------------------------------------------------------------ */
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 /* Counts `bytes` more (or fewer) and `blocks` more, and ends a reservation. */
 static void count(size_t asked, ptrdiff_t bytes, int blocks, size_t admitted) {
@@ -285,7 +287,7 @@ static __attribute__((noinline)) void *allocate(const cc_mem_methods_t *methods,
     return pointer;
 }
 
-/* ---- the calls ----------------------------------------------------------------------------------------------------------- */
+/* ---- the calls --------------------------------------------------------------------------------------------------- */
 
 void *cc_mem_malloc(size_t size) {
     if (CC_UNLIKELY(size == 0) && (size = cc__load_relaxed(&blocks_of_zero)) == 0) return NULL;
@@ -342,7 +344,7 @@ size_t cc_mem_size(const void *pointer) {
     return pointer != NULL && methods != NULL ? methods->size((void *)(uintptr_t)pointer, methods->context) : 0;
 }
 
-/* ---- status ---------------------------------------------------------------------------------------------------------------- */
+/* ---- status ------------------------------------------------------------------------------------------------------ */
 
 cc_mem_status_t cc_mem_status(unsigned reset) {
     lock_status();

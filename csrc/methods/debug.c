@@ -2,9 +2,10 @@
  *
  * A block as the one below knows it:
  *     | 16 bytes 0xBE | the user's bytes, 0x55 at first | 8 to 15 bytes 0xBE |
- * Nothing else is kept in it: the records lie in memory of the system's and are found by address, so that no overrun can reach
- * them and a pointer that is none of ours is never followed. A freed block is filled with 0xDD and held back in a quarantine;
- * when it leaves it must still be 0xDD. Calls of the allocator below and of the program are made without the lock. */
+ * Nothing else is kept in it: the records lie in memory of the system's and are found by address, so that no overrun
+ * can reach them and a pointer that is none of ours is never followed. A freed block is filled with 0xDD and held back
+ * in a quarantine; when it leaves it must still be 0xDD. Calls of the allocator below and of the program are made
+ * without the lock. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ void cc_mem_debug_title(const char *title) {
     own_title[length] = 0;
 }
 
-/* ---- the bytes of a block ------------------------------------------------------------------------------------------------ */
+/* ---- the bytes of a block ---------------------------------------------------------------------------------------- */
 
 /* From the beginning of the guard behind to its end. */
 static size_t behind(size_t size) {
@@ -68,7 +69,7 @@ bool cc__debug_damaged(const cc__debug_record_t *record, cc_mem_problem_kind_t *
     return false;
 }
 
-/* ---- records; the lock is held --------------------------------------------------------------------------------------------- */
+/* ---- records; the lock is held ----------------------------------------------------------------------------------- */
 
 static size_t place_in(size_t table_size, const void *user) {
     return (size_t)(((uint64_t)(uintptr_t)user / 16 * 0x9E3779B97F4A7C15u) >> 20) & (table_size - 1);
@@ -122,9 +123,10 @@ static size_t quarantine_limit(const cc__debug_t *self) {
     return self->options.quarantine_bytes != 0 ? self->options.quarantine_bytes : QUARANTINE;
 }
 
-/* ---- problems ----------------------------------------------------------------------------------------------------------------- */
+/* ---- problems ---------------------------------------------------------------------------------------------------- */
 
-void cc__debug_note(cc__debug_finding_t *finding, const cc__debug_record_t *record, cc_mem_problem_kind_t kind, ptrdiff_t distance) {
+void cc__debug_note(cc__debug_finding_t *finding, const cc__debug_record_t *record, cc_mem_problem_kind_t kind,
+                    ptrdiff_t distance) {
     finding->kind = kind;
     finding->pointer = record->user;
     finding->distance = distance;
@@ -157,7 +159,8 @@ void cc__debug_tell(cc__debug_t *self, const cc__debug_finding_t *finding) {
     if (self->options.abort_on_problem && finding->kind != CC_MEM_LEAK) abort();
 }
 
-/* Finds the record of a live block; if there is none reports that and returns NULL. Takes the lock and, on success, keeps it. */
+/* Finds the record of a live block; if there is none reports that and returns NULL. Takes the lock and, on success,
+ * keeps it. */
 static cc__debug_record_t *lock_block(cc__debug_t *self, const void *pointer) {
     cc__debug_finding_t finding;
     cc__mutex_lock(self->lock);
@@ -199,7 +202,7 @@ static bool shrink_quarantine(cc__debug_t *self, size_t most) {
     }
 }
 
-/* ---- the methods -------------------------------------------------------------------------------------------------------------- */
+/* ---- the methods ------------------------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) unsigned own_stack(const cc__debug_t *self, void **frames) {
     if (self->options.without_stacks) return 0;
@@ -340,7 +343,7 @@ static void debug_shutdown(void *context) {
     self->below.shutdown(self->below.context);
 }
 
-/* ---- instances ------------------------------------------------------------------------------------------------------------------ */
+/* ---- instances --------------------------------------------------------------------------------------------------- */
 
 cc__debug_t *cc__debug_of(const cc_mem_methods_t *methods) {
     if (methods == NULL || methods->malloc != debug_malloc) return NULL;
@@ -352,7 +355,8 @@ static const cc_mem_methods_t instance_methods = {
     debug_malloc, debug_free, debug_realloc, debug_size, debug_roundup, debug_init, debug_shutdown, NULL,
 };
 
-int cc_mem_debug_create(cc_mem_methods_t *methods, const cc_mem_methods_t *below, const cc_mem_debug_options_t *options) {
+int cc_mem_debug_create(cc_mem_methods_t *methods, const cc_mem_methods_t *below,
+                        const cc_mem_debug_options_t *options) {
     if (methods == NULL || below == NULL) return CC_ERROR_ARGUMENT;
     if (options != NULL && options->frames > CC_MEM_DEBUG_FRAMES_MAX) return CC_ERROR_ARGUMENT;
     cc__debug_t *self = cc__os_map(sizeof *self);
@@ -370,7 +374,7 @@ void cc_mem_debug_destroy(cc_mem_methods_t *methods) {
     memset(methods, 0, sizeof *methods);
 }
 
-/* ---- the backend ---------------------------------------------------------------------------------------------------- */
+/* ---- the backend ------------------------------------------------------------------------------------------------- */
 
 static cc__debug_t shared;
 
@@ -385,7 +389,8 @@ static int debug_begin(void *context, const cc__backend_settings_t *settings, vo
 
 const cc__backend_t cc__debug_backend = {
     .name = "debug",
-    .methods = {debug_malloc, debug_free, debug_realloc, debug_size, debug_roundup, cc__backend_init, cc__backend_shutdown, &shared},
+    .methods = {debug_malloc, debug_free, debug_realloc, debug_size, debug_roundup, cc__backend_init,
+                cc__backend_shutdown, &shared},
     .begin = debug_begin,
     .end = debug_shutdown,
     .takes_debug_options = true,

@@ -1,4 +1,5 @@
-/* methods/debug.h: the state of a debug allocator, and what debug.c (its methods) and debug_look.c (looking at all blocks) share. */
+/* methods/debug.h: the state of a debug allocator, and what debug.c (its methods) and debug_look.c (looking at all
+ * blocks) share. */
 #ifndef CC_METHODS_DEBUG_H
 #define CC_METHODS_DEBUG_H
 
@@ -40,7 +41,8 @@ void cc__debug_write_guards(unsigned char *user, size_t size);
 bool cc__debug_damaged(const cc__debug_record_t *record, cc_mem_problem_kind_t *kind, ptrdiff_t *distance);
 
 /* Copies a problem out. pre: the lock. */
-void cc__debug_note(cc__debug_finding_t *finding, const cc__debug_record_t *record, cc_mem_problem_kind_t kind, ptrdiff_t distance);
+void cc__debug_note(cc__debug_finding_t *finding, const cc__debug_record_t *record, cc_mem_problem_kind_t kind,
+                    ptrdiff_t distance);
 
 /* Reports it, and aborts if the options say so. pre: without the lock. */
 void cc__debug_tell(cc__debug_t *self, const cc__debug_finding_t *finding);

@@ -1,5 +1,5 @@
-/* methods/debug_malloc.c: the functions of cc/debug_malloc.h over a debug allocator of their own. The place of an allocation is its
- * title; the place of the call that met a problem is added to the text. */
+/* methods/debug_malloc.c: the functions of cc/debug_malloc.h over a debug allocator of their own. The place of an
+ * allocation is its title; the place of the call that met a problem is added to the text. */
 #include "cc/debug_malloc.h"
 
 #include <errno.h>
@@ -47,7 +47,8 @@ static void tell(const cc_mem_problem_t *problem, void *unused) {
     char text[8192 + 256];
     cc_mem_problem_t told = *problem;
     if (calling_file != NULL) {
-        (void)snprintf(text, sizeof text, "%s  found by the call at %.200s:%d\n", problem->text, calling_file, calling_line);
+        (void)snprintf(text, sizeof text, "%s  found by the call at %.200s:%d\n", problem->text, calling_file,
+                       calling_line);
         told.text = text;
     }
     cc__mutex_lock(&lock);
@@ -103,7 +104,7 @@ static void leave(bool allocated) {
     if (allocated) cc_mem_debug_title(NULL);
 }
 
-/* ---- the calls ------------------------------------------------------------------------------------------------------ */
+/* ---- the calls --------------------------------------------------------------------------------------------------- */
 
 static void *trace_allocation(void *pointer, size_t size, const char *file, int line) {
     FILE *stream = cc__load_acquire(&trace); /* pairs with the release store in cc_debug_malloc_trace */

@@ -33,13 +33,15 @@ static void add_stack(text_t *text, const char *what, const cc__debug_stack_t *s
 
 static void add_headline(text_t *text, const cc__debug_finding_t *finding) {
     const void *pointer = finding->pointer;
-    size_t size = finding->block.size, distance = (size_t)(finding->distance < 0 ? -finding->distance : finding->distance);
+    size_t size = finding->block.size,
+           distance = (size_t)(finding->distance < 0 ? -finding->distance : finding->distance);
     switch (finding->kind) {
     case CC_MEM_OVERRUN:
         add(text, "overrun: block %p of %zu bytes was written %zu bytes behind its end\n", pointer, size, distance);
         break;
     case CC_MEM_UNDERRUN:
-        add(text, "underrun: block %p of %zu bytes was written %zu bytes before its beginning\n", pointer, size, distance);
+        add(text, "underrun: block %p of %zu bytes was written %zu bytes before its beginning\n", pointer, size,
+            distance);
         break;
     case CC_MEM_DOUBLE_FREE:
         add(text, "double free: block %p of %zu bytes is free already\n", pointer, size);
@@ -52,7 +54,8 @@ static void add_headline(text_t *text, const cc__debug_finding_t *finding) {
                 finding->distance < 0 ? "before" : "behind", size);
         break;
     case CC_MEM_USE_AFTER_FREE:
-        add(text, "use after free: block %p of %zu bytes was written at byte %zu after it was freed\n", pointer, size, distance);
+        add(text, "use after free: block %p of %zu bytes was written at byte %zu after it was freed\n", pointer, size,
+            distance);
         break;
     case CC_MEM_LEAK:
         add(text, "leak: %zu block%s, %zu bytes in all, the first is %p of %zu bytes\n", finding->blocks,

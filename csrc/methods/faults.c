@@ -20,7 +20,8 @@ bool cc__mem_fault_due(void) {
     cc__mutex_t *lock = cc__mem_lock(CC__LOCK_FAULTS);
     cc__mutex_lock(lock);
     uint64_t number = ++figures.requests;
-    bool by_chance = armed.probability > 0 && chance() < armed.probability; /* drawn always: a sequence by the seed alone */
+    /* drawn always: a sequence by the seed alone */
+    bool by_chance = armed.probability > 0 && chance() < armed.probability;
     if (left == 0 && (by_chance || number == armed.fail_at))
         left = armed.persistent ? UINT64_MAX : armed.repeat > 0 ? armed.repeat : 1;
     bool fails = left > 0;

@@ -1,5 +1,5 @@
-/* methods/locks.c: all locks of this layer in one row, so that a fork finds every allocator in order, also those in buffers of
- * callers: what a program does with its buffers is unknown here. */
+/* methods/locks.c: all locks of this layer in one row, so that a fork finds every allocator in order, also those in
+ * buffers of callers: what a program does with its buffers is unknown here. */
 #include "../base/fork.h"
 #include "methods_internal.h"
 

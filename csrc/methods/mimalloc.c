@@ -25,5 +25,6 @@ static size_t mimalloc_size(void *pointer, void *context) {
 
 const cc__backend_t cc__mimalloc_backend = {
     .name = "mimalloc",
-    .methods = {mimalloc_malloc, mimalloc_free, mimalloc_realloc, mimalloc_size, cc__pass_roundup, cc__pass_init, cc__pass_shutdown, NULL},
+    .methods = {mimalloc_malloc, mimalloc_free, mimalloc_realloc, mimalloc_size, cc__pass_roundup, cc__pass_init,
+                cc__pass_shutdown, NULL},
 };

@@ -1,5 +1,5 @@
-/* methods/pass.h: what the backends share that only pass on to another allocator. Sizes are rounded up to 8, as roundup() says; so
- * tools that watch every byte see the same sizes. */
+/* methods/pass.h: what the backends share that only pass on to another allocator. Sizes are rounded up to 8, as
+ * roundup() says; so tools that watch every byte see the same sizes. */
 #ifndef CC_METHODS_PASS_H
 #define CC_METHODS_PASS_H
 

@@ -1,7 +1,7 @@
 /* methods/sqlite.c: SQLite on the backends: what cc_sqlite3_mem_methods returns.
  *
- * SQLite's methods get no context in a call, so that each backend has functions of its own here. SQLite counts in ints; it
- * asks size() most often of all. A profiler that looks at SQLite's memory goes between (alloc/observer.h). */
+ * SQLite's methods get no context in a call, so that each backend has functions of its own here. SQLite counts in ints;
+ * it asks size() most often of all. A profiler that looks at SQLite's memory goes between (alloc/observer.h). */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,8 @@ typedef struct plug {
     _Atomic(const cc_mem_methods_t *) below;
 } plug_t;
 
-/* pre: SQLite has got its methods from cc_sqlite3_mem_methods, in whatever thread: it hands them on to its others itself. */
+/* pre: SQLite has got its methods from cc_sqlite3_mem_methods, in whatever thread: it hands them on to its others
+ * itself. */
 static inline const cc_mem_methods_t *below(const cc__allocator_t *self) {
     return cc__load_relaxed(&((const plug_t *)self)->below);
 }
@@ -76,10 +77,10 @@ static bool read_environment(void) {
     return true;
 }
 
-/* ---- mimalloc with headers ---------------------------------------------------------------------------------------- */
+/* ---- mimalloc with headers --------------------------------------------------------------------------------------- */
 
-/* mimalloc knows a block's size class alone, which is up to a fifth more than was asked for, and SQLite would add that up. So
- * 8 bytes before each of SQLite's blocks tell its size, as in mem1; they are also faster to ask. */
+/* mimalloc knows a block's size class alone, which is up to a fifth more than was asked for, and SQLite would add that
+ * up. So 8 bytes before each of SQLite's blocks tell its size, as in mem1; they are also faster to ask. */
 typedef uint64_t header_t;
 
 /* The whole block for `size` bytes, which is rounded up to 8; 0 when it is too large. */
@@ -109,7 +110,8 @@ static void headed_free(void *pointer, void *context) {
 static void *headed_realloc(void *pointer, size_t size, void *context) {
     (void)context;
     size_t bytes = with_header(&size), old_block, block;
-    return bytes != 0 ? behind_header(cc__main_reallocate((header_t *)pointer - 1, bytes, &old_block, &block), size) : NULL;
+    return bytes != 0 ? behind_header(cc__main_reallocate((header_t *)pointer - 1, bytes, &old_block, &block), size)
+                      : NULL;
 }
 
 static size_t headed_size(void *pointer, void *context) {
@@ -135,7 +137,7 @@ static const cc_mem_methods_t headed_mimalloc = {
     headed_malloc, headed_free, headed_realloc, headed_size, headed_roundup, headed_init, headed_shutdown, NULL,
 };
 
-/* ---- the functions of a plug ---------------------------------------------------------------------------------------- */
+/* ---- the functions of a plug ------------------------------------------------------------------------------------- */
 
 /* `methods` is what lies below `plug`: given apart, so that the compiler can call mimalloc's functions directly. */
 
@@ -193,7 +195,7 @@ static inline int plug_roundup(const cc_mem_methods_t *methods, int size) {
     return size <= MOST ? (size + 7) & ~7 : 0;
 }
 
-/* ---- the tables ----------------------------------------------------------------------------------------------------- */
+/* ---- the tables -------------------------------------------------------------------------------------------------- */
 
 static int plug_init(void *data) {
     const plug_t *plug = data;

@@ -1,12 +1,14 @@
-/* methods/static.c: an allocator inside one buffer: the lowest free block that is large enough (first fit in address order),
- * with coalescing (as SQLite's mem3).
+/* methods/static.c: an allocator inside one buffer: the lowest free block that is large enough (first fit in address
+ * order), with coalescing (as SQLite's mem3).
  *
- * Every block begins with a header of 8 bytes and is a multiple of 16 long; user pointers are multiples of 16. The headers
- * tell both neighbours, so two free blocks never lie side by side:
- *     | size, live? ; size of the block before | user's bytes … |      … and a header of size 0, live, at the buffer's end
+ * Every block begins with a header of 8 bytes and is a multiple of 16 long; user pointers are multiples of 16. The
+ * headers tell both neighbours, so two free blocks never lie side by side:
+ *     | size, live? ; size of the block before | user's bytes … |
+ * and a header of size 0, live, stands at the buffer's end.
  * Free blocks keep a node in their first 8 user's bytes: a tree, ordered by address, in which no block is larger than
- * its parent (Stephenson, "Fast Fits", SOSP 1983). A subtree's root is its largest block, so the lowest one that fits is found by
- * going left while that one is large enough. Equal sizes are ordered by a hash of the address, which keeps the tree flat. */
+ * its parent (Stephenson, "Fast Fits", SOSP 1983). A subtree's root is its largest block, so the lowest one that fits
+ * is found by going left while that one is large enough. Equal sizes are ordered by a hash of the address, which keeps
+ * the tree flat. */
 #include <string.h>
 
 #include "../base/round.h"
@@ -60,7 +62,7 @@ static inline uint32_t needed(size_t size) {
     return size <= (size_t)LIVE * (GRANULE / 2) ? (uint32_t)((size + HEADER + GRANULE - 1) / GRANULE) : LIVE;
 }
 
-/* ---- the tree of free blocks --------------------------------------------------------------------------------------- */
+/* ---- the tree of free blocks ------------------------------------------------------------------------------------- */
 
 static inline bool above(const static_t *self, uint32_t one, uint32_t other) {
     uint32_t size = at(self, one)->size, other_size = at(self, other)->size;
@@ -70,7 +72,8 @@ static inline bool above(const static_t *self, uint32_t one, uint32_t other) {
 static void insert(static_t *self, uint32_t place) {
     block_t *block = at(self, place);
     uint32_t *link = &self->root;
-    while (*link != NONE && above(self, *link, place)) link = place < *link ? &at(self, *link)->left : &at(self, *link)->right;
+    while (*link != NONE && above(self, *link, place))
+        link = place < *link ? &at(self, *link)->left : &at(self, *link)->right;
     /* What was here is parted by address into the two subtrees. */
     uint32_t rest = *link, *left = &block->left, *right = &block->right;
     *link = place;
@@ -124,7 +127,7 @@ static uint32_t *first_fit(static_t *self, uint32_t size) {
     }
 }
 
-/* ---- blocks; the lock is held ---------------------------------------------------------------------------------------- */
+/* ---- blocks; the lock is held ------------------------------------------------------------------------------------ */
 
 /* Writes a block's size here and in the block behind it. */
 static void set_size(static_t *self, uint32_t place, uint32_t size, uint32_t live) {
@@ -132,8 +135,8 @@ static void set_size(static_t *self, uint32_t place, uint32_t size, uint32_t liv
     at(self, place + size)->before = size;
 }
 
-/* Turns a free block into one that begins at `place` and has `size`, its own range and more beside it. It stays where it is
- * in the tree, if it is no larger than its parent there. */
+/* Turns a free block into one that begins at `place` and has `size`, its own range and more beside it. It stays where
+ * it is in the tree, if it is no larger than its parent there. */
 static void grow(static_t *self, uint32_t old, uint32_t place, uint32_t size) {
     uint32_t *link = &self->root, parent = NONE;
     while (*link != old) {
@@ -220,7 +223,7 @@ static bool resize(static_t *self, block_t *block, uint32_t size) {
     return true;
 }
 
-/* ---- the methods ------------------------------------------------------------------------------------------------------ */
+/* ---- the methods ------------------------------------------------------------------------------------------------- */
 
 static void *static_malloc(size_t size, void *context) {
     static_t *self = context;
@@ -331,11 +334,12 @@ static int static_status(void *context, cc_mem_buffer_status_t *status) {
     return CC_OK;
 }
 
-/* ---- the backend ---------------------------------------------------------------------------------------------------- */
+/* ---- the backend ------------------------------------------------------------------------------------------------- */
 
 static static_t shared;
 
-static int static_begin(void *context, const cc__backend_settings_t *settings, void *buffer, size_t bytes, bool zeroed) {
+static int static_begin(void *context, const cc__backend_settings_t *settings, void *buffer, size_t bytes,
+                        bool zeroed) {
     (void)settings, (void)zeroed;
     place(context, buffer, bytes);
     return static_init(context);
@@ -343,7 +347,8 @@ static int static_begin(void *context, const cc__backend_settings_t *settings, v
 
 const cc__backend_t cc__static_backend = {
     .name = "static",
-    .methods = {static_malloc, static_free, static_realloc, static_size, static_roundup, cc__backend_init, cc__backend_shutdown, &shared},
+    .methods = {static_malloc, static_free, static_realloc, static_size, static_roundup, cc__backend_init,
+                cc__backend_shutdown, &shared},
     .begin = static_begin,
     .end = static_shutdown,
     .fits = static_fits,

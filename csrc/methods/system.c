@@ -25,5 +25,6 @@ static size_t system_size(void *pointer, void *context) {
 
 const cc__backend_t cc__system_backend = {
     .name = "system",
-    .methods = {system_malloc, system_free, system_realloc, system_size, cc__pass_roundup, cc__pass_init, cc__pass_shutdown, NULL},
+    .methods = {system_malloc, system_free, system_realloc, system_size, cc__pass_roundup, cc__pass_init,
+                cc__pass_shutdown, NULL},
 };

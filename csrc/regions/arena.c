@@ -127,8 +127,8 @@ void cc_arena_destroy(cc_arena_t *arena) {
     cc__region_give(allocator, block, size_of(block));
 }
 
-/* Brings a block into use that has room for `need` bytes at its beginning. A spare block that is too small is given back, so
- * that the chain does not grow longer in an arena that is used again and again. */
+/* Brings a block into use that has room for `need` bytes at its beginning. A spare block that is too small is given
+ * back, so that the chain does not grow longer in an arena that is used again and again. */
 static bool advance(arena_t *self, size_t need) {
     block_t *before = self->block, *spare = before->after;
     if (self->fixed) return false;

@@ -41,8 +41,8 @@ static void free_data(void *data, size_t size, void *context) {
     cc_free(data, size);
 }
 
-cc_buffer_t *cc_buffer_take(void *data, size_t size, void (*release)(void *data, size_t size, void *context), void *context,
-                            const cc_mem_methods_t *allocator) {
+cc_buffer_t *cc_buffer_take(void *data, size_t size, void (*release)(void *data, size_t size, void *context),
+                            void *context, const cc_mem_methods_t *allocator) {
     cc_buffer_t *buffer = data != NULL ? begin(data, size, allocator) : NULL;
     if (buffer == NULL) return NULL;
     buffer->release = release != NULL ? release : free_data;

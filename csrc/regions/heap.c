@@ -3,7 +3,8 @@
  * A block's content, from its start to its top, is entries one behind the other:
  *     | `size` bytes, rounded up to 8 | gap, in builds that watch | header: size << 1 |
  *     | so many bytes to align what follows                      | header: size << 1 | 1 |
- * The header lies behind, so that the latest entry is found from the top without a link, and so is the one before it. */
+ * The header lies behind, so that the latest entry is found from the top without a link, and so is the one before
+ * it. */
 #include "cc/heap.h"
 
 #include "pool.h"
@@ -397,8 +398,10 @@ void cc_heap_print(const cc_heap_t *heap, FILE *stream) {
     for (const block_t *block = heap->block; block != NULL; block = block->before) {
         size_t entries = 0, used = (size_t)(block->top - start_of(block));
         const char *end = block->top;
-        for (; end > start_of(block) && entry_is_valid(block, end); end = entry_start(end)) entries += (header_of(end) & 1) == 0;
-        fprintf(stream, "  block %zu at %p: %zu bytes%s, %zu used, %zu allocations%s\n", number--, (const void *)block, block->size,
-                block->pooled ? " of the pool" : "", used, entries, end == start_of(block) ? "" : " above a damaged header");
+        for (; end > start_of(block) && entry_is_valid(block, end); end = entry_start(end))
+            entries += (header_of(end) & 1) == 0;
+        fprintf(stream, "  block %zu at %p: %zu bytes%s, %zu used, %zu allocations%s\n", number--, (const void *)block,
+                block->size, block->pooled ? " of the pool" : "", used, entries,
+                end == start_of(block) ? "" : " above a damaged header");
     }
 }

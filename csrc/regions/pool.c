@@ -1,5 +1,5 @@
-/* regions/pool.c: blocks of one size: the calls. A pool with one owner links its free blocks by their first words; pool_shared.c has
- * the free blocks of the others. */
+/* regions/pool.c: blocks of one size: the calls. A pool with one owner links its free blocks by their first words;
+ * pool_shared.c has the free blocks of the others. */
 #include "pool.h"
 
 #include <stdio.h>
@@ -136,7 +136,8 @@ static void note_free(cc__pool_t *pool, void *block) {
 static void make_live_bits(cc__pool_t *pool) {
     if (pool->checked) return;
     for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before)
-        for (size_t i = 0, carved = cc__chunk_carved(chunk); i < chunk->blocks; i++) (void)cc__pool_set_live(chunk, i, i < carved);
+        for (size_t i = 0, carved = cc__chunk_carved(chunk); i < chunk->blocks; i++)
+            (void)cc__pool_set_live(chunk, i, i < carved);
     if (pool->kind != CC__POOL_OWN) {
         cc__pool_each_free(pool, note_free);
         return;
@@ -149,7 +150,8 @@ void cc_pool_each(cc_pool_t *shown, void (*visit)(void *block, void *context), v
     make_live_bits(pool);
     for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before)
         for (size_t i = 0; i < chunk->blocks; i++)
-            if ((cc__load_relaxed(&chunk->live[i / 64]) >> i % 64 & 1) != 0) visit(chunk->first + i * pool->stride, context);
+            if ((cc__load_relaxed(&chunk->live[i / 64]) >> i % 64 & 1) != 0)
+                visit(chunk->first + i * pool->stride, context);
 }
 
 static void count_one(void *block, void *count) {
@@ -159,7 +161,9 @@ static void count_one(void *block, void *count) {
 
 cc_pool_status_t cc_pool_status(cc_pool_t *shown) {
     cc__pool_t *pool = whole(shown);
-    cc_pool_status_t status = {.block_size = pool->options.block_size, .stride = pool->stride, .reserved = pool_bytes()};
+    cc_pool_status_t status = {.block_size = pool->options.block_size,
+                               .stride = pool->stride,
+                               .reserved = pool_bytes()};
     cc_pool_each(shown, count_one, &status.live);
     for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before) {
         status.blocks += chunk->blocks;

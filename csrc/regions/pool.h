@@ -1,5 +1,6 @@
-/* regions/pool.h: what pool.c (the calls, and the free blocks of a pool with one owner), pool_shared.c (free blocks that come and go in
- * many threads) and pool_chunk.c (the memory that blocks lie in) share. pool.c calls both others, pool_shared.c calls pool_chunk.c. */
+/* regions/pool.h: what pool.c (the calls, and the free blocks of a pool with one owner), pool_shared.c (free blocks
+ * that come and go in many threads) and pool_chunk.c (the memory that blocks lie in) share. pool.c calls both others,
+ * pool_shared.c calls pool_chunk.c. */
 #ifndef CC_REGIONS_POOL_H
 #define CC_REGIONS_POOL_H
 
@@ -29,8 +30,8 @@ typedef struct cc__magazine {
 
 enum { CC__BATCH = 32, CC__MAGAZINE_GROUPS = 24, CC__FIRST_GROUP = 8 };
 
-/* Free blocks that one thread keeps for itself, the latest freed first. pool_id tells whose they are: a pool's number is given to
- * another one after its end. */
+/* Free blocks that one thread keeps for itself, the latest freed first. pool_id tells whose they are: a pool's number
+ * is given to another one after its end. */
 typedef struct cc__pool_cache {
     uint64_t pool_id;
     struct cc__pool_cache *next; /* in the pool's list */
@@ -40,7 +41,8 @@ typedef struct cc__pool_cache {
 
 /* In a thread record's slot. Each entry is a cache, of no pool (pool_id 0) to begin with. */
 typedef struct cc__pool_caches {
-    struct cc__pool_caches *next; /* in the list of all threads' arrays: leak checkers do not look into thread records */
+    /* in the list of all threads' arrays: leak checkers do not look into thread records */
+    struct cc__pool_caches *next;
     size_t count;
     cc__pool_cache_t *of[]; /* by the pool's number */
 } cc__pool_caches_t;
@@ -56,8 +58,9 @@ typedef struct cc__pool {
     void *free; /* CC__POOL_OWN: the list that the inlines do not see */
     _Atomic(cc__chunk_t *) chunk; /* the newest, the only one that may have fresh blocks */
 
-    /* pool_shared.c. A stack's head is a number of changes << 32 | index + 1 of the first: the number keeps a compare-exchange from
-     * taking a head that went and came back (2^32 changes during one operation would be needed). */
+    /* pool_shared.c. A stack's head is a number of changes << 32 | index + 1 of the first: the number keeps a
+     * compare-exchange from taking a head that went and came back (2^32 changes during one operation would be
+     * needed). */
     uint64_t id;      /* of a cached pool; never reused */
     uint64_t fast_id; /* the same; UINT64_MAX, no pool's, where each call is checked */
     size_t number;    /* SIZE_MAX: none */
@@ -70,7 +73,7 @@ typedef struct cc__pool {
     _Alignas(CC_CACHE_LINE_SIZE) _Atomic(uint64_t) empty;
 } cc__pool_t;
 
-/* ---- pool_chunk.c ---------------------------------------------------------------------------------------------------- */
+/* ---- pool_chunk.c ------------------------------------------------------------------------------------------------ */
 
 /* Bytes of a chunk, which lies in memory aligned to 16. 0 when it is too large. */
 size_t cc__pool_chunk_bytes(const cc__pool_t *pool, size_t blocks);
@@ -84,7 +87,8 @@ int cc__pool_grow(cc__pool_t *pool);
 /* `most` fresh blocks at most; the number and, in *first, where they begin: one stride apart. Lock-free. */
 size_t cc__pool_carve(cc__pool_t *pool, size_t most, char **first);
 
-/* The chunk that an address lies in, and the block's index; NULL for none. *inside: bytes from the block's beginning. */
+/* The chunk that an address lies in, and the block's index; NULL for none. *inside: bytes from the block's
+ * beginning. */
 cc__chunk_t *cc__pool_find(const cc__pool_t *pool, const void *address, size_t *index, size_t *inside);
 
 /* Sets or clears a block's live bit and returns what it was. */
@@ -104,15 +108,16 @@ static inline cc__pool_cache_t *cc__pool_cache(const cc__pool_t *pool, uint64_t 
     return CC_LIKELY(cache->pool_id == id) ? cache : NULL;
 }
 
-/* ---- pool.c ------------------------------------------------------------------------------------------------------------ */
+/* ---- pool.c ------------------------------------------------------------------------------------------------------ */
 
 size_t cc__pool_block_size(const cc_pool_t *pool);
 
-/* ---- pool_shared.c ----------------------------------------------------------------------------------------------------- */
+/* ---- pool_shared.c ----------------------------------------------------------------------------------------------- */
 
 int cc__pool_share(cc__pool_t *pool); /* at the beginning; CC_ERROR_MEMORY */
 void cc__pool_unshare(cc__pool_t *pool);
-int cc__pool_grow_cached(cc__pool_t *pool); /* as cc__pool_grow, with magazines enough; pre: the growth lock, or nobody else uses the pool */
+/* as cc__pool_grow, with magazines enough; pre: the growth lock, or nobody else uses the pool */
+int cc__pool_grow_cached(cc__pool_t *pool);
 void *cc__pool_exact_alloc(cc__pool_t *pool);
 void cc__pool_exact_free(cc__pool_t *pool, void *block);
 void *cc__pool_cached_alloc(cc__pool_t *pool);

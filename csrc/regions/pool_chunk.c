@@ -65,6 +65,7 @@ cc__chunk_t *cc__pool_find(const cc__pool_t *pool, const void *address, size_t *
 bool cc__pool_set_live(cc__chunk_t *chunk, size_t index, bool live) {
     /* relaxed: it orders nothing, each bit only counts its own turns */
     uint64_t bit = (uint64_t)1 << index % 64;
-    uint64_t before = live ? cc__or_relaxed(&chunk->live[index / 64], bit) : cc__and_relaxed(&chunk->live[index / 64], ~bit);
+    uint64_t before =
+        live ? cc__or_relaxed(&chunk->live[index / 64], bit) : cc__and_relaxed(&chunk->live[index / 64], ~bit);
     return (before & bit) != 0;
 }

@@ -1,10 +1,10 @@
 /* regions/pool_shared.c: pools for many threads.
  *
- * An exact pool is one stack of free blocks (Treiber, "Systems Programming: Coping with Parallelism", 1986), linked by index in an
- * array beside the blocks, so that nobody reads a block that is another's.
- * In a cached pool each thread has free blocks of its own, which it takes and gives without atomic operations. A batch
- * of them goes to the others, or comes from them, in a magazine (Bonwick and Adams, "Magazines and Vmem", USENIX 2001): there is a
- * stack of full ones and one of empty ones. There are always enough empty ones for a free to succeed:
+ * An exact pool is one stack of free blocks (Treiber, "Systems Programming: Coping with Parallelism", 1986), linked by
+ * index in an array beside the blocks, so that nobody reads a block that is another's. In a cached pool each thread has
+ * free blocks of its own, which it takes and gives without atomic operations. A batch of them goes to the others, or
+ * comes from them, in a magazine (Bonwick and Adams, "Magazines and Vmem", USENIX 2001): there is a stack of full ones
+ * and one of empty ones. There are always enough empty ones for a free to succeed:
  *     magazines >= blocks / batch + threads + 2
  * since each full one holds `batch` free blocks, and a thread holds one for a moment. */
 #include "pool.h"
@@ -12,7 +12,8 @@
 #include "../base/fault.h"
 #include "../base/fork.h"
 
-/* The caches' lists, the pools' numbers and the common caches; chunks and magazines. In this order; held across fork. */
+/* The caches' lists, the pools' numbers and the common caches; chunks and magazines. In this order; held across
+ * fork. */
 static cc__mutex_t caches_lock, growth_lock;
 static cc__pool_t **pools; /* by number; NULL: free */
 static size_t pools_size;
@@ -28,7 +29,8 @@ static inline void push(const cc__pool_t *pool, _Atomic(uint64_t) *stack, link_o
     do {
         cc__store_relaxed(link_of(pool, index), (uint32_t)head); /* published by the exchange */
         next = ((head >> 32) + 1) << 32 | (index + 1);
-    } while (!cc__swap_if_acq_rel(stack, &head, next)); /* linearizes; release: who pops sees the link and the content */
+    /* linearizes; release: who pops sees the link and the content */
+    } while (!cc__swap_if_acq_rel(stack, &head, next));
 }
 
 static inline bool pop(const cc__pool_t *pool, _Atomic(uint64_t) *stack, link_of_t link_of, uint32_t *index) {
@@ -80,10 +82,11 @@ static inline _Atomic(uint32_t) *magazine_link(const cc__pool_t *pool, uint32_t 
     return &magazine(pool, index)->link;
 }
 
-/* Makes enough magazines for `blocks` more, before these come. A group is written before its magazines are pushed, which publishes it.
- * CC_ERROR_MEMORY. pre: the growth lock, or nobody else uses the pool. */
+/* Makes enough magazines for `blocks` more, before these come. A group is written before its magazines are pushed,
+ * which publishes it. CC_ERROR_MEMORY. pre: the growth lock, or nobody else uses the pool. */
 static int more_magazines(cc__pool_t *pool, size_t blocks) {
-    for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before) blocks += chunk->blocks;
+    for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before)
+        blocks += chunk->blocks;
     size_t needed = (blocks + pool->batch - 1) / pool->batch + pool->threads + 2;
     for (size_t group = 0; pool->magazines < needed; group++) {
         size_t count = (size_t)CC__FIRST_GROUP << group;
@@ -127,7 +130,8 @@ static bool fill(cc__pool_t *pool, cc__pool_cache_t *cache) {
     if (fill_from_magazine(pool, cache) || fill_from_chunk(pool, cache)) return true;
     cc__mutex_lock(&growth_lock);
     bool filled = fill_from_magazine(pool, cache) || fill_from_chunk(pool, cache);
-    while (!filled && !pool->options.fixed && cc__pool_grow_cached(pool) == CC_OK) filled = fill_from_chunk(pool, cache);
+    while (!filled && !pool->options.fixed && cc__pool_grow_cached(pool) == CC_OK)
+        filled = fill_from_chunk(pool, cache);
     cc__mutex_unlock(&growth_lock);
     return filled;
 }
@@ -306,14 +310,16 @@ void cc__pool_unshare(cc__pool_t *pool) {
     if (pool->number != SIZE_MAX) pools[pool->number] = NULL; /* the threads' caches are of no pool from now on */
     cc__mutex_unlock(&caches_lock);
     for (size_t group = 0; group < CC__MAGAZINE_GROUPS && pool->groups[group] != NULL; group++)
-        cc__region_give(pool->options.allocator, pool->groups[group], ((size_t)CC__FIRST_GROUP << group) * magazine_size(pool));
+        cc__region_give(pool->options.allocator, pool->groups[group],
+                        ((size_t)CC__FIRST_GROUP << group) * magazine_size(pool));
 }
 
 void cc__pool_each_free(cc__pool_t *pool, void (*visit)(cc__pool_t *pool, void *block)) {
     uint32_t link = (uint32_t)cc__load_acquire(&pool->full); /* as in pop */
     if (pool->kind == CC__POOL_EXACT) {
         cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk);
-        for (; link != 0; link = cc__load_relaxed(&chunk->links[link - 1])) visit(pool, chunk->first + (link - 1) * pool->stride);
+        for (; link != 0; link = cc__load_relaxed(&chunk->links[link - 1]))
+            visit(pool, chunk->first + (link - 1) * pool->stride);
         return;
     }
     for (; link != 0; link = cc__load_relaxed(magazine_link(pool, link - 1)))

@@ -11,8 +11,8 @@
 #include "../base/poison.h"
 #include "../base/round.h"
 
-/* Builds that watch each allocation: the header's inlines find nothing and everything comes through the library, which leaves
- * a gap behind each block (and poisons it, where somebody listens). */
+/* Builds that watch each allocation: the header's inlines find nothing and everything comes through the library, which
+ * leaves a gap behind each block (and poisons it, where somebody listens). */
 #if CC__POISON || defined(CC_DEBUG)
 enum { CC__WATCHED = 1, CC__GAP = 16 };
 #else

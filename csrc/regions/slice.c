@@ -136,8 +136,10 @@ int cc_slice_to_int64(cc_slice_t slice, int64_t *number) {
 }
 
 int cc_slice_to_double(cc_slice_t slice, double *number) {
-    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    /* Up to 15 digits: both they and the power of ten are exact, so that one division rounds once (Clinger, PLDI 1990). */
+    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    /* Up to 15 digits: both they and the power of ten are exact, so that one division rounds once (Clinger, PLDI
+     * 1990). */
     bool negative = slice.length > 0 && slice.data[0] == '-', point = false;
     size_t at = negative, digits = 0, behind = 0;
     uint64_t value = 0;

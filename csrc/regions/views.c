@@ -1,5 +1,5 @@
-/* regions/views.c: arenas, heaps and pools as allocators of cc/methods.h. A block in an arena or a heap has its size in the 16 bytes
- * before it; a pool's block has the pool's size. */
+/* regions/views.c: arenas, heaps and pools as allocators of cc/methods.h. A block in an arena or a heap has its size in
+ * the 16 bytes before it; a pool's block has the pool's size. */
 #include "cc/arena.h"
 #include "cc/heap.h"
 
@@ -42,7 +42,7 @@ static void shutdown(void *context) {
     (void)context;
 }
 
-/* ---- arena ---------------------------------------------------------------------------------------------------------- */
+/* ---- arena ------------------------------------------------------------------------------------------------------- */
 
 /* Whether the arena goes on at the block's end. In builds that watch, `next` is NULL, and no block is the latest. */
 static bool is_latest(const cc_arena_t *arena, void *block) {
@@ -74,11 +74,12 @@ static void *arena_realloc(void *block, size_t size, void *context) {
 }
 
 cc_mem_methods_t cc_arena_methods(cc_arena_t *arena) {
-    cc_mem_methods_t methods = {arena_malloc, arena_free, arena_realloc, headed_size, headed_roundup, init, shutdown, arena};
+    cc_mem_methods_t methods = {arena_malloc,   arena_free, arena_realloc, headed_size,
+                                headed_roundup, init,       shutdown,      arena};
     return methods;
 }
 
-/* ---- heap ----------------------------------------------------------------------------------------------------------- */
+/* ---- heap -------------------------------------------------------------------------------------------------------- */
 
 static void *heap_malloc(size_t size, void *context) {
     size_t bytes = rounded(size);
@@ -97,11 +98,12 @@ static void *heap_realloc(void *block, size_t size, void *context) {
 }
 
 cc_mem_methods_t cc_heap_methods(cc_heap_t *heap) {
-    cc_mem_methods_t methods = {heap_malloc, heap_free, heap_realloc, headed_size, headed_roundup, init, shutdown, heap};
+    cc_mem_methods_t methods = {heap_malloc,    heap_free, heap_realloc, headed_size,
+                                headed_roundup, init,      shutdown,     heap};
     return methods;
 }
 
-/* ---- pool ----------------------------------------------------------------------------------------------------------- */
+/* ---- pool -------------------------------------------------------------------------------------------------------- */
 
 static size_t pool_roundup(size_t size, void *context) {
     size_t block_size = cc__pool_block_size(context);

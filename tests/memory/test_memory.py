@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from pathlib import Path
 
 import pytest
 from concurrent_collections import memory
@@ -26,6 +27,14 @@ def core(runtime):
 
 def test_backends():
     assert allocators.backends[:5] == ("system", "mimalloc", "debug", "static", "buddy")
+
+
+@pytest.mark.parametrize("backend", allocators.backends)
+def test_every_backend_is_documented(backend):
+    root = Path(__file__).resolve().parents[2]
+    assert f"\n| `{backend}` |" in (root / "docs" / "methods.md").read_text()
+    assert f'\n *   "{backend}" ' in (root / "csrc" / "include" / "cc" / "methods.h").read_text()
+    assert (root / "csrc" / "methods" / f"{backend}.c").is_file()
 
 
 @pytest.mark.parametrize("backend", allocators.backends)

@@ -2,16 +2,16 @@
  *
  * Units are bytes. Every function may be called from any thread, also concurrently; a block may be freed by another
  * thread than the one that allocated it. Blocks are owned by the caller until it frees them here: a block of cc_* goes
- * to cc_free, cc_free_unsized or cc_realloc and to nothing else (not to free(3)). Freeing a block twice, or a pointer that is
- * not a live block, is undefined behaviour (the sanitizer builds report it).
+ * to cc_free, cc_free_unsized or cc_realloc and to nothing else (not to free(3)). Freeing a block twice, or a pointer
+ * that is not a live block, is undefined behaviour (the sanitizer builds report it).
  *
  * fork(): libcc's own locks are held across it, so a child may call everything here, and its statistics go on from the
- * parent's, with the forking thread alone alive; what other threads were counting at that instant may be missing. mimalloc
- * has locks too (taken when a thread begins or ends and when fresh pages are needed) and no fork handler: a child forked
- * from a process with several threads relies on none of them being held by another thread at that moment. That is likely
- * and cannot be promised; such a child should do little before exec. After cc_alloc_select("libc"), new blocks are as safe
- * as the process's own malloc in a child (glibc's is). A pthread_atfork handler that runs between libcc's and the fork
- * (registered before the library was loaded) must call nothing of libcc. */
+ * parent's, with the forking thread alone alive; what other threads were counting at that instant may be missing.
+ * mimalloc has locks too (taken when a thread begins or ends and when fresh pages are needed) and no fork handler: a
+ * child forked from a process with several threads relies on none of them being held by another thread at that moment.
+ * That is likely and cannot be promised; such a child should do little before exec. After cc_alloc_select("libc"), new
+ * blocks are as safe as the process's own malloc in a child (glibc's is). A pthread_atfork handler that runs between
+ * libcc's and the fork (registered before the library was loaded) must call nothing of libcc. */
 #ifndef CC_ALLOC_H
 #define CC_ALLOC_H
 
@@ -19,7 +19,8 @@
 
 #include "cc/base.h"
 
-/* 0 removes the statistics' code from the library; 1 compiles them in, switched off until cc_alloc_stats_enable(true). */
+/* 0 removes the statistics' code from the library; 1 compiles them in, switched off until
+ * cc_alloc_stats_enable(true). */
 #ifndef CC_ALLOC_STATS
 #define CC_ALLOC_STATS 1
 #endif
@@ -29,11 +30,12 @@ extern "C" {
 #endif
 
 /* The three hot calls go through this table, which the library re-points when something is switched on; with everything
- * off, `alloc` and `free` are the allocator's own functions, so that a call through the inlines below costs what a call of
- * mi_malloc costs. Read it only through them: they also check what its functions leave unchecked. */
+ * off, `alloc` and `free` are the allocator's own functions, so that a call through the inlines below costs what a call
+ * of mi_malloc costs. Read it only through them: they also check what its functions leave unchecked. */
 struct cc_alloc_calls {
     void *(*alloc)(size_t size);
-    void *(*alloc_lines)(size_t bytes, size_t size); /* whole cache lines for a node of `size` bytes, CC_SMALL_NODE at most */
+    /* whole cache lines for a node of `size` bytes, CC_SMALL_NODE at most */
+    void *(*alloc_lines)(size_t bytes, size_t size);
     void (*free)(void *pointer, size_t size);
 };
 extern CC_API struct cc_alloc_calls cc_alloc_calls;
@@ -74,8 +76,8 @@ CC_API void *cc_alloc_refused(void *(*call)(size_t size), size_t size);
 CC_API void *cc_alloc_node_refused(void *(*call)(size_t bytes, size_t size), size_t size, void *pointer);
 
 #if defined(__GNUC__)
-/* The same three without the jump through the linker's table. Relaxed loads: each of the table's functions is right at any
- * time. */
+/* The same three without the jump through the linker's table. Relaxed loads: each of the table's functions is right at
+ * any time. */
 static inline CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result)) void *cc_alloc_inline(size_t size) {
     void *(*call)(size_t) = __atomic_load_n(&cc_alloc_calls.alloc, __ATOMIC_RELAXED);
     void *pointer = CC_LIKELY(size != 0) ? call(size) : NULL;
@@ -108,7 +110,8 @@ static inline void cc_free_inline(void *pointer, size_t size) {
     } while (0)
 
 /* count * size bytes, not zeroed; NULL when the product overflows. Freed with cc_free(pointer, count * size). */
-static inline CC_ATTRIBUTE((malloc, alloc_size(1, 2), warn_unused_result)) void *cc_alloc_array(size_t count, size_t size) {
+static inline CC_ATTRIBUTE((malloc, alloc_size(1, 2), warn_unused_result)) void *cc_alloc_array(size_t count,
+                                                                                                size_t size) {
     return cc_alloc(size != 0 && count > SIZE_MAX / size ? SIZE_MAX : count * size);
 }
 
@@ -129,7 +132,8 @@ typedef struct cc_alloc_snapshot {
     uint64_t current_allocated;   /* alloc_bytes - free_bytes, at least 0 */
     uint64_t failed_count;        /* calls that returned NULL for want of memory or a bad argument */
     uint64_t unsized_free_count;  /* of free_count, those without a size */
-    uint64_t alloc_block_bytes;   /* bytes of the blocks allocated, padding included (before and behind what is usable) */
+    /* bytes of the blocks allocated, padding included (before and behind what is usable) */
+    uint64_t alloc_block_bytes;
     uint64_t free_block_bytes;    /* bytes of the blocks freed, counted the same way: these two always balance */
     uint64_t current_block_bytes; /* alloc_block_bytes - free_block_bytes, at least 0 */
     uint64_t thread_count;        /* living threads that have a record (used the library and were counted) */
@@ -146,12 +150,13 @@ CC_API bool cc_alloc_stats_enabled(void);
 /* Everything counted since the last reset (or the start of the process). */
 CC_API cc_alloc_snapshot_t cc_alloc_stats_snapshot(void);
 
-/* Makes the present totals the new zero. It writes no other thread's record, so counts that are on their way are kept. */
+/* Makes the present totals the new zero. It writes no other thread's record, so counts that are on their way are
+ * kept. */
 CC_API void cc_alloc_stats_reset(void);
 
-/* Chooses what lies below: "mimalloc" (the default) or "libc" (the process's malloc, for debugging tools). May be changed
- * at any time: blocks remember where they came from. CC_ERROR_ARGUMENT for another name, CC_ERROR_SUPPORT when the build
- * has only the other. */
+/* Chooses what lies below: "mimalloc" (the default) or "libc" (the process's malloc, for debugging tools). May be
+ * changed at any time: blocks remember where they came from. CC_ERROR_ARGUMENT for another name, CC_ERROR_SUPPORT when
+ * the build has only the other. */
 CC_API int cc_alloc_select(const char *name);
 
 /* The name of the allocator that serves new blocks; static. */

@@ -27,8 +27,8 @@
 #define CC_UNLIKELY(condition) (condition)
 #endif
 
-/* Before a variable's declaration: function(&variable) is called when its scope is left. Each structure's header has one
- * that fits, cc_<structure>_cleanup, which ignores NULL.
+/* Before a variable's declaration: function(&variable) is called when its scope is left. Each structure's header has
+ * one that fits, cc_<structure>_cleanup, which ignores NULL.
  *     CC_CLEANUP(cc_arena_cleanup) cc_arena_t *arena = cc_arena_create(0, NULL); */
 #if defined(__GNUC__)
 #define CC_CLEANUP(function) __attribute__((cleanup(function)))
@@ -71,8 +71,8 @@ CC_API const char *cc_strerror(int status);
 /* The library's version as "major.minor.patch"; static. */
 CC_API const char *cc_version(void);
 
-/* The process's resident set in bytes: now, and its high-water mark. CC_ERROR_SUPPORT where the system does not tell; then
- * nothing is written. */
+/* The process's resident set in bytes: now, and its high-water mark. CC_ERROR_SUPPORT where the system does not tell;
+ * then nothing is written. */
 CC_API int cc_resident_bytes(size_t *current, size_t *peak);
 
 /* From now on SIGTERM does nothing but write one byte to `descriptor`, whatever thread takes it; system calls restart.

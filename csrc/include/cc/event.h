@@ -8,8 +8,9 @@
 extern "C" {
 #endif
 
-/* An event lets threads sleep until another one has changed something, without a lock around the change. All zero: a new one; it
- * needs no destruction. Who changes something tells the event after the change, in one load when nobody waits:
+/* An event lets threads sleep until another one has changed something, without a lock around the change. All zero: a
+ * new one; it needs no destruction. Who changes something tells the event after the change, in one load when nobody
+ * waits:
  *
  *     cc_queue_put(queue, self, value);
  *     cc_event_signal(&not_empty);
@@ -23,9 +24,9 @@ extern "C" {
  *         if (result != 0) break;
  *     }
  *
- * No change is missed that is made by an operation of this header, or by any sequentially consistent one: of the two sides one comes
- * first, and the other sees it. Who gives up waiting signals once more: the signal that woke it may have been another's.
- * In a forked child nobody waits: events need no care. */
+ * No change is missed that is made by an operation of this header, or by any sequentially consistent one: of the two
+ * sides one comes first, and the other sees it. Who gives up waiting signals once more: the signal that woke it may
+ * have been another's. In a forked child nobody waits: events need no care. */
 typedef struct cc_event {
     uint32_t sequence; /* of signals; private, like the rest */
     uint32_t waiters;
@@ -35,8 +36,9 @@ typedef struct cc_event {
 /* Announces that the calling thread is going to wait. Each call is followed by one of cc_event_end. */
 CC_API uint32_t cc_event_begin(cc_event_t *event);
 
-/* Sleeps until a signal that comes after cc_event_begin gave `ticket`; may wake without one. 0; -CC_ERROR_LIMIT after timeout_ns
- * (UINT64_MAX: never); -CC_ERROR_STATE when a signal of the system interrupts it. pre: outside any section. */
+/* Sleeps until a signal that comes after cc_event_begin gave `ticket`; may wake without one. 0; -CC_ERROR_LIMIT after
+ * timeout_ns (UINT64_MAX: never); -CC_ERROR_STATE when a signal of the system interrupts it. pre: outside any
+ * section. */
 CC_API int cc_event_wait(cc_event_t *event, uint32_t ticket, uint64_t timeout_ns);
 
 CC_API void cc_event_end(cc_event_t *event);
@@ -44,8 +46,9 @@ CC_API void cc_event_end(cc_event_t *event);
 /* Wakes a thread, or all threads, if any wait: those first that have waited longest. */
 CC_API void cc_event_wake(cc_event_t *event, bool all); /* for the inlines */
 
-/* Whoever is woken may find that a thread that did not sleep was quicker, again and again. One that has had enough of that insists: until
- * it relents, those that come new and those that do not insist should stand back (and wait themselves). */
+/* Whoever is woken may find that a thread that did not sleep was quicker, again and again. One that has had enough of
+ * that insists: until it relents, those that come new and those that do not insist should stand back (and wait
+ * themselves). */
 CC_API void cc_event_insist(cc_event_t *event);
 CC_API void cc_event_relent(cc_event_t *event);
 CC_API bool cc_event_stand_back(const cc_event_t *event); /* for the inlines */

@@ -12,13 +12,15 @@ extern "C" {
 typedef struct cc_file cc_file_t;
 
 enum {
-    CC_FILE_COPY_ON_WRITE = 1, /* the bytes may be written; that is seen through this cc_file_t only and never reaches the file */
+    /* the bytes may be written; that is seen through this cc_file_t only and never reaches the file */
+    CC_FILE_COPY_ON_WRITE = 1,
     CC_FILE_GUARDED = 2        /* see cc_file_truncated */
 };
 
-/* Maps a whole file, in the size that it has now, and gives it in *file; the caller closes it. `flags` is a sum of the above. Errors,
- * with *file NULL: CC_ERROR_MISSING (there is no such file), CC_ERROR_ACCESS, CC_ERROR_DIRECTORY, CC_ERROR_EMPTY, CC_ERROR_KIND
- * (not a regular file), CC_ERROR_MEMORY, CC_ERROR_LIMIT (too many open files, or more than 1024 guarded ones), CC_ERROR_ARGUMENT. */
+/* Maps a whole file, in the size that it has now, and gives it in *file; the caller closes it. `flags` is a sum of the
+ * above. Errors, with *file NULL: CC_ERROR_MISSING (there is no such file), CC_ERROR_ACCESS, CC_ERROR_DIRECTORY,
+ * CC_ERROR_EMPTY, CC_ERROR_KIND (not a regular file), CC_ERROR_MEMORY, CC_ERROR_LIMIT (too many open files, or more
+ * than 1024 guarded ones), CC_ERROR_ARGUMENT. */
 CC_API int cc_file_open(const char *path, unsigned flags, cc_file_t **file);
 /* Unmaps it; its bytes are gone. NULL is ignored. */
 CC_API void cc_file_close(cc_file_t *file);
@@ -36,17 +38,18 @@ typedef enum cc_file_advice {
 } cc_file_advice_t;
 CC_API int cc_file_advise(cc_file_t *file, size_t start, size_t length, cc_file_advice_t advice);
 
-/* Copies `length` bytes from `start` on, out of the file itself and not its memory: safe whatever has become of the file.
- * CC_ERROR_ARGUMENT for a range that goes beyond cc_file_slice; CC_ERROR_TRUNCATED when the file ends before the range does;
- * CC_ERROR_SYSTEM when it cannot be read. */
+/* Copies `length` bytes from `start` on, out of the file itself and not its memory: safe whatever has become of the
+ * file. CC_ERROR_ARGUMENT for a range that goes beyond cc_file_slice; CC_ERROR_TRUNCATED when the file ends before the
+ * range does; CC_ERROR_SYSTEM when it cannot be read. */
 CC_API int cc_file_read(const cc_file_t *file, size_t start, void *target, size_t length);
 
 /* Whether the file has become shorter than it was when it was opened.
  *
- * Reading memory behind the file's new end raises SIGBUS, which kills the process. A file opened with CC_FILE_GUARDED survives that:
- * the missing pages read as zeros from then on, one message for the file goes to stderr, and this function returns true for good. The
- * guard is one handler of SIGBUS for the process, which the first guarded file sets up. A SIGBUS elsewhere goes to the handler that
- * was there before. A handler that the program sets later replaces the guard. */
+ * Reading memory behind the file's new end raises SIGBUS, which kills the process. A file opened with CC_FILE_GUARDED
+ * survives that: the missing pages read as zeros from then on, one message for the file goes to stderr, and this
+ * function returns true for good. The guard is one handler of SIGBUS for the process, which the first guarded file sets
+ * up. A SIGBUS elsewhere goes to the handler that was there before. A handler that the program sets later replaces the
+ * guard. */
 CC_API bool cc_file_truncated(const cc_file_t *file);
 
 /* For CC_CLEANUP. */

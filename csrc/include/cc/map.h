@@ -1,7 +1,8 @@
 /* cc/map.h: the concurrent ordered map.
  *
- * Every function may be called from any thread, also concurrently with every other, unless it says otherwise. Results are
- * int: 0 or more is the answer; below 0 is an error: the negative of a cc_status_t, or what a hook of the caller's returned. */
+ * Every function may be called from any thread, also concurrently with every other, unless it says otherwise. Results
+ * are int: 0 or more is the answer; below 0 is an error: the negative of a cc_status_t, or what a hook of the caller's
+ * returned. */
 #ifndef CC_MAP_H
 #define CC_MAP_H
 
@@ -11,14 +12,15 @@
 extern "C" {
 #endif
 
-/* An ordered map from keys to values. Reading takes no lock and writes nothing that is shared; a writer locks the few nodes that
- * it changes for some ten instructions, and calls no hook but `hold` meanwhile. In a forked child a map that another thread was changing
- * may be locked for ever: fork while nobody changes it, or use it in the child no more.
+/* An ordered map from keys to values. Reading takes no lock and writes nothing that is shared; a writer locks the few
+ * nodes that it changes for some ten instructions, and calls no hook but `hold` meanwhile. In a forked child a map that
+ * another thread was changing may be locked for ever: fork while nobody changes it, or use it in the child no more.
  *
- * Keys. A key is a prefix, 64 bits whose order agrees with the order of the keys (a < b implies prefix(a) <= prefix(b)), and an
- * object. Where the prefixes of two keys differ they decide; where they are equal, and the wanted key is not `exact`, the hooks
- * are asked. Prefixes can be compared within one *kind* (a number that the caller chooses). When a key of another kind, or one without
- * a prefix, is put into the map, all later comparisons ask the hooks, until cc_map_clear.
+ * Keys. A key is a prefix, 64 bits whose order agrees with the order of the keys (a < b implies prefix(a) <=
+ * prefix(b)), and an object. Where the prefixes of two keys differ they decide; where they are equal, and the wanted
+ * key is not `exact`, the hooks are asked. Prefixes can be compared within one *kind* (a number that the caller
+ * chooses). When a key of another kind, or one without a prefix, is put into the map, all later comparisons ask the
+ * hooks, until cc_map_clear.
  *
  *     cc_map_t *map = cc_map_create(NULL, NULL, NULL);            // 64-bit keys, values that nobody counts
  *     cc_map_key_t key = cc_map_integer(-5);
@@ -56,23 +58,24 @@ typedef struct cc_map_entry {
     void *value;
 } cc_map_entry_t;
 
-/* How keys and values are compared and counted. Every hook may be NULL. The struct is the caller's; it and the hooks must stay as long
- * as any domain that a map of this type was made with.
+/* How keys and values are compared and counted. Every hook may be NULL. The struct is the caller's; it and the hooks
+ * must stay as long as any domain that a map of this type was made with.
  *
- * quick_compare: orders two objects of which neither kind nor prefix could tell; true when it can, false to have `compare` called. It
- * is called inside a section: it runs no foreign code, takes no lock, uses no map. (Without `deferred`: nor anything that could
- * let another thread go on with this map.)
- * compare: the same for whatever it takes to know. Called outside the sections and locks of the map, with `stored` held: it may
- * block, use the same map, and fail: any number below -15 ends the operation, which then returns it and has changed nothing.
- * *order: below 0: stored < wanted; 0: the same key; above 0: stored > wanted. An order that contradicts itself misplaces keys and
- * does no other harm.
+ * quick_compare: orders two objects of which neither kind nor prefix could tell; true when it can, false to have
+ * `compare` called. It is called inside a section: it runs no foreign code, takes no lock, uses no map. (Without
+ * `deferred`: nor anything that could let another thread go on with this map.) compare: the same for whatever it takes
+ * to know. Called outside the sections and locks of the map, with `stored` held: it may block, use the same map, and
+ * fail: any number below -15 ends the operation, which then returns it and has changed nothing. *order: below 0: stored
+ * < wanted; 0: the same key; above 0: stored > wanted. An order that contradicts itself misplaces keys and does no
+ * other harm.
  *
- * hold_…: one more reference to an object or value, NULL is never given. Called inside sections and under locks: it does
- * nothing but count. release_…: one less. Called outside of locks of the map and, in the calling thread, of its sections; with
- * `deferred` also where a domain frees (cc_smr_free_function_t): then it does what is allowed there only.
+ * hold_…: one more reference to an object or value, NULL is never given. Called inside sections and under locks: it
+ * does nothing but count. release_…: one less. Called outside of locks of the map and, in the calling thread, of its
+ * sections; with `deferred` also where a domain frees (cc_smr_free_function_t): then it does what is allowed there
+ * only.
  *
- * deferred: true: what leaves the map is released when no section can still read it. False: at the end of the operation; for callers
- * whose operations do not overlap but where `compare` runs (a global interpreter lock). */
+ * deferred: true: what leaves the map is released when no section can still read it. False: at the end of the
+ * operation; for callers whose operations do not overlap but where `compare` runs (a global interpreter lock). */
 typedef struct cc_map_type {
     bool (*quick_compare)(void *context, void *stored, void *wanted, int *order);
     int (*compare)(void *context, void *stored, void *wanted, int *order);
@@ -83,25 +86,27 @@ typedef struct cc_map_type {
     bool deferred;
 } cc_map_type_t;
 
-/* A new map. type NULL: no hooks at all: a key is its prefix, values are any pointers. `context` is passed to the compare hooks.
- * domain NULL: one of the map's own (IBR); else it must outlive the map, and may serve many. NULL when there is no memory. The
- * caller destroys it. */
-CC_API cc_map_t *cc_map_create(const cc_map_type_t *type, void *context, cc_smr_t *domain) CC_ATTRIBUTE((warn_unused_result));
+/* A new map. type NULL: no hooks at all: a key is its prefix, values are any pointers. `context` is passed to the
+ * compare hooks. domain NULL: one of the map's own (IBR); else it must outlive the map, and may serve many. NULL when
+ * there is no memory. The caller destroys it. */
+CC_API cc_map_t *cc_map_create(const cc_map_type_t *type, void *context, cc_smr_t *domain)
+    CC_ATTRIBUTE((warn_unused_result));
 
-/* Releases everything and frees the map; NULL is ignored. No other thread may be using it. With a domain of the caller's, some of it
- * is freed and released only when that domain gets to it, with one of its own before this returns. */
+/* Releases everything and frees the map; NULL is ignored. No other thread may be using it. With a domain of the
+ * caller's, some of it is freed and released only when that domain gets to it, with one of its own before this
+ * returns. */
 CC_API void cc_map_destroy(cc_map_t *map);
 
-/* Finds the value of a key: 1 and *value, held for the caller; 0 and *value NULL: there is no such key. value NULL: only tells.
- * -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's error. */
+/* Finds the value of a key: 1 and *value, held for the caller; 0 and *value NULL: there is no such key. value NULL:
+ * only tells. -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's error. */
 CC_API int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value);
 
-/* The same, with `other` instead of NULL, held for the caller like a value of the map. Keys that are there as often as not are no
- * harder for it: nothing in it branches on whether they are. */
+/* The same, with `other` instead of NULL, held for the caller like a value of the map. Keys that are there as often as
+ * not are no harder for it: nothing in it branches on whether they are. */
 CC_API int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **value);
 
-/* The same for callers who exclude all others from the map meanwhile, by a lock that orders them (an interpreter's global lock, which
- * only `compare` may let go of). */
+/* The same for callers who exclude all others from the map meanwhile, by a lock that orders them (an interpreter's
+ * global lock, which only `compare` may let go of). */
 CC_API int cc_map_get_exclusive(cc_map_t *map, const cc_map_key_t *key, void *other, void **value);
 
 /* When cc_map_put stores. */
@@ -115,13 +120,16 @@ typedef enum cc_map_mode {
 /* What cc_map_put returns: a sum. */
 enum { CC_MAP_STORED = 1, CC_MAP_FOUND = 2 };
 
-/* Stores a value, in one step with looking at what is there. The map holds the value, and the key's object when the key is new (a key
- * that is there keeps its object); the caller's own references stay its own. `old` may be NULL; else it gets the value that was
- * there, held for the caller, and is not written where no CC_MAP_FOUND is returned. -CC_ERROR_MEMORY, -CC_ERROR_LIMIT (the
- * tree would be too high: more keys than there is memory for) or the hook's error: nothing has changed. */
-CC_API int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_t mode, const void *expected, void **old);
+/* Stores a value, in one step with looking at what is there. The map holds the value, and the key's object when the key
+ * is new (a key that is there keeps its object); the caller's own references stay its own. `old` may be NULL; else it
+ * gets the value that was there, held for the caller, and is not written where no CC_MAP_FOUND is returned.
+ * -CC_ERROR_MEMORY, -CC_ERROR_LIMIT (the tree would be too high: more keys than there is memory for) or the hook's
+ * error: nothing has changed. */
+CC_API int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_t mode, const void *expected,
+                      void **old);
 
-/* Removes a key: 1 and *entry (which may be NULL), held for the caller; 0: it was not there. -CC_ERROR_MEMORY only with `deferred`. */
+/* Removes a key: 1 and *entry (which may be NULL), held for the caller; 0: it was not there. -CC_ERROR_MEMORY only with
+ * `deferred`. */
 CC_API int cc_map_remove(cc_map_t *map, const cc_map_key_t *key, cc_map_entry_t *entry);
 
 /* The same if the value is `expected`, the same pointer. */
@@ -136,18 +144,19 @@ typedef enum cc_map_place {
     CC_MAP_HIGHER = 5   /* the least key    >  */
 } cc_map_place_t;
 
-/* Finds the entry at a place, as of one moment: 1 and *entry, key and value held for the caller; 0: there is none. -CC_ERROR_MEMORY (also
- * where many removals have found no memory to tidy up with, so that there is too much to pass) or the hook's error. */
+/* Finds the entry at a place, as of one moment: 1 and *entry, key and value held for the caller; 0: there is none.
+ * -CC_ERROR_MEMORY (also where many removals have found no memory to tidy up with, so that there is too much to pass)
+ * or the hook's error. */
 CC_API int cc_map_find(cc_map_t *map, cc_map_place_t place, const cc_map_key_t *key, cc_map_entry_t *entry);
 
-/* Removes the entry at CC_MAP_FIRST or CC_MAP_LAST: 1 and *entry (not NULL), held for the caller; 0: the map is empty. -CC_ERROR_MEMORY
- * as cc_map_find, and with `deferred`; -CC_ERROR_ARGUMENT: another place. */
+/* Removes the entry at CC_MAP_FIRST or CC_MAP_LAST: 1 and *entry (not NULL), held for the caller; 0: the map is empty.
+ * -CC_ERROR_MEMORY as cc_map_find, and with `deferred`; -CC_ERROR_ARGUMENT: another place. */
 CC_API int cc_map_pop(cc_map_t *map, cc_map_place_t place, cc_map_entry_t *entry);
 
-/* ---- scans ------------------------------------------------------------------------------------------------------ */
+/* ---- scans ------------------------------------------------------------------------------------------------------- */
 
-/* A position in a map and where to stop; one thread at a time uses it, and no hook that its scan calls. The objects of low, high and at are
- * held by it (for garbage collectors that must see every reference); the rest is private. */
+/* A position in a map and where to stop; one thread at a time uses it, and no hook that its scan calls. The objects of
+ * low, high and at are held by it (for garbage collectors that must see every reference); the rest is private. */
 typedef struct cc_map_cursor {
     cc_map_t *map;
     cc_map_key_t low, high, at;
@@ -163,27 +172,29 @@ enum {
     CC_MAP_NO_VALUES = 8    /* entries get no values (NULL, nothing held) */
 };
 
-/* Begins a scan of the range from low to high (NULL: no bound; both are held). The map must stay until cc_map_cursor_end. Never fails. */
-CC_API void cc_map_cursor_begin(cc_map_cursor_t *cursor, cc_map_t *map, const cc_map_key_t *low, const cc_map_key_t *high,
-                                unsigned flags);
+/* Begins a scan of the range from low to high (NULL: no bound; both are held). The map must stay until
+ * cc_map_cursor_end. Never fails. */
+CC_API void cc_map_cursor_begin(cc_map_cursor_t *cursor, cc_map_t *map, const cc_map_key_t *low,
+                                const cc_map_key_t *high, unsigned flags);
 
-/* Writes the next entries, 1 to `capacity` (> 0), keys and values held for the caller; returns how many, 0 at the end (and again when
- * called again). Fewer than `capacity` only at the end, or when others have changed the map meanwhile. Weakly consistent: keys come in
- * order, each at most once; a key that is there all the time comes, one that comes or goes meanwhile may. The keys of one call that lie
- * in one node are as of one moment, each value as of some moment of the call. Errors: -CC_ERROR_MEMORY (no handle could be made for the
- * thread) or the hook's; after one the scan may go on. */
+/* Writes the next entries, 1 to `capacity` (> 0), keys and values held for the caller; returns how many, 0 at the end
+ * (and again when called again). Fewer than `capacity` only at the end, or when others have changed the map meanwhile.
+ * Weakly consistent: keys come in order, each at most once; a key that is there all the time comes, one that comes or
+ * goes meanwhile may. The keys of one call that lie in one node are as of one moment, each value as of some moment of
+ * the call. Errors: -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's; after one the scan may go
+ * on. */
 CC_API int cc_map_scan(cc_map_cursor_t *cursor, cc_map_entry_t *entries, size_t capacity);
 
 /* Ends it: releases what the cursor holds. Again: nothing. */
 CC_API void cc_map_cursor_end(cc_map_cursor_t *cursor);
 
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 /* Removes everything, in one step; takes time in proportion. 0 or -CC_ERROR_MEMORY (nothing has changed). */
 CC_API int cc_map_clear(cc_map_t *map);
 
-/* How many keys there are: exact when nobody is changing the map, otherwise a number that was right but for changes in flight. (This and the
- * next: 0 in a thread that there is no memory to make a handle for.) */
+/* How many keys there are: exact when nobody is changing the map, otherwise a number that was right but for changes in
+ * flight. (This and the next: 0 in a thread that there is no memory to make a handle for.) */
 CC_API size_t cc_map_count(const cc_map_t *map);
 
 /* Bytes that the map takes: its nodes and itself, without what it refers to and what waits to be freed. */
@@ -192,8 +203,9 @@ CC_API size_t cc_map_memory_usage(const cc_map_t *map);
 /* Frees and releases what this thread's operations have left to wait, as cc_smr_drain. */
 CC_API int cc_map_drain(cc_map_t *map, uint64_t timeout_ns);
 
-/* Calls `visit` for each reference that the map holds to an object or value (an object may have several), until it returns something
- * other than 0, which is returned. Holds and compares nothing; nobody may be changing the map. For garbage collectors. */
+/* Calls `visit` for each reference that the map holds to an object or value (an object may have several), until it
+ * returns something other than 0, which is returned. Holds and compares nothing; nobody may be changing the map. For
+ * garbage collectors. */
 CC_API int cc_map_visit(cc_map_t *map, int (*visit)(void *reference, void *argument), void *argument);
 
 /* For CC_CLEANUP. */

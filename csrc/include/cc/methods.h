@@ -2,8 +2,9 @@
  * status, limits and injected faults to any of them.
  *
  * Units are bytes. Every function may be called from any thread, also concurrently, unless it says otherwise; fork() is
- * safe: libcc's locks are held across it. A block belongs to the caller until it is freed by the methods that it came from.
- * Functions that return int give 0 (CC_OK) or another cc_status_t; nothing here aborts, but a `debug` backend that was told to. */
+ * safe: libcc's locks are held across it. A block belongs to the caller until it is freed by the methods that it came
+ * from. Functions that return int give 0 (CC_OK) or another cc_status_t; nothing here aborts, but a `debug` backend
+ * that was told to. */
 #ifndef CC_METHODS_H
 #define CC_METHODS_H
 
@@ -13,19 +14,19 @@
 extern "C" {
 #endif
 
-/* ---- the table -------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 /* An allocator. The fields stand in the order of SQLite's sqlite3_mem_methods, and the arguments too, with the context
  * behind them.
- *   malloc    A block of at least `size` bytes, aligned to 16 (8 for blocks of 8). NULL when size is 0, or too large, or there
- *             is no memory.
+ *   malloc    A block of at least `size` bytes, aligned to 16 (to 8 for blocks of 8 bytes). NULL when size is 0 or too
+ *             large, or there is no memory.
  *   free      pre: a live block of this allocator, or NULL, which is ignored.
  *   realloc   The block resized, in place where that can be, else moved; NULL and the old block intact on failure.
  *             pre: a live block (not NULL) and size > 0; cc_mem_realloc is more lenient.
- *   size      Bytes that may be used of a live block; the same for all its life (until realloc), every byte writable and kept
- *             by realloc; at least what was asked for. 0 for NULL.
- *   roundup   What malloc makes of `size`: at least `size`, at most what the block's size() tells. 0 when no block can be so
- *             large.
+ *   size      Bytes of a live block that may be used, at least what was asked for; 0 for NULL. It stays the same until
+ *             a realloc. Each of these bytes may be written and is kept by realloc.
+ *   roundup   The size that malloc makes of `size`: at least `size`, at most what size() tells of the block. 0 when no
+ *             block can be so large.
  *   init      Once before the others; shutdown: once after them, then init may come again. CC_OK, or why not.
  *             The backends of cc_mem_backend count: each init needs its shutdown, the last one ends it. */
 typedef struct cc_mem_methods {
@@ -45,27 +46,27 @@ typedef struct cc_mem_methods {
  *   "debug"     guards, fills, quarantine, stacks and leak reports over one of the others (mem2)
  *   "static"    address-ordered first fit with coalescing inside one buffer (mem3)
  *   "buddy"     powers of two with coalescing inside one buffer, with a bound on fragmentation (mem5)
- * "debug", "static" and "buddy" are set up by cc_mem_config; without it, the buffer is 64 MiB of address space that init
- * maps and the last shutdown gives back. */
+ * "debug", "static" and "buddy" are set up by cc_mem_config; without it, the buffer is 64 MiB of address space that
+ * init maps and the last shutdown gives back. */
 CC_API const cc_mem_methods_t *cc_mem_backend(const char *name);
 
 /* The name of the backend with this number, from 0; NULL beyond the last. Static. */
 CC_API const char *cc_mem_backend_name(size_t index);
 
-/* ---- instances of one's own ------------------------------------------------------------------------------------- */
+/* ---- instances of one's own -------------------------------------------------------------------------------------- */
 
-/* Makes a `static` allocator inside the caller's buffer, which holds its bookkeeping too (a few hundred bytes, and 8 for each
- * block), and fills in *methods; call methods->init(methods->context) before use and shutdown at the end. Both format the
- * buffer or forget it as a whole: blocks need not be freed before. The buffer stays the caller's and must outlive the use.
- * Any number of instances. CC_ERROR_ARGUMENT: NULL, or a buffer too small or beyond 32 GiB. */
+/* Makes a `static` allocator inside the caller's buffer, which holds its bookkeeping too (a few hundred bytes, and 8
+ * for each block), and fills in *methods; call methods->init(methods->context) before use and shutdown at the end. Both
+ * format the buffer or forget it as a whole: blocks need not be freed before. The buffer stays the caller's and must
+ * outlive the use. Any number of instances. CC_ERROR_ARGUMENT: NULL, or a buffer too small or beyond 32 GiB. */
 CC_API int cc_mem_static_create(cc_mem_methods_t *methods, void *buffer, size_t bytes);
 
 /* The same for a `buddy` allocator. min_block: bytes of the smallest block, rounded up to a power of two, 8 to 2^20
  * (0: 16). Each min_block of the buffer costs 1.15 bytes of bookkeeping. */
 CC_API int cc_mem_buddy_create(cc_mem_methods_t *methods, void *buffer, size_t bytes, size_t min_block);
 
-/* Bytes of a buffer with which cc_mem_buddy_create's allocator never fails for want of memory: as long as the sum of the
- * live blocks, each rounded up as roundup() does, is at most most_live, and no request is larger than `largest`
+/* Bytes of a buffer with which cc_mem_buddy_create's allocator never fails for want of memory: as long as the sum of
+ * the live blocks, each rounded up as roundup() does, is at most most_live, and no request is larger than `largest`
  * (Robson's bound, and the bookkeeping). 0 when an argument is 0 or the result cannot be represented. */
 CC_API size_t cc_mem_buddy_bytes(size_t most_live, size_t largest, size_t min_block);
 
@@ -80,8 +81,8 @@ typedef struct cc_mem_buffer_status_t {
     uint64_t failed;     /* requests that were refused since init */
 } cc_mem_buffer_status_t;
 
-/* CC_ERROR_SUPPORT for methods of another kind, CC_ERROR_STATE before init; then nothing is written. `buddy`: takes time in
- * proportion to the buffer (about 1 ms for 64 MiB). */
+/* CC_ERROR_SUPPORT for methods of another kind, CC_ERROR_STATE before init; then nothing is written. `buddy`: takes
+ * time in proportion to the buffer (about 1 ms for 64 MiB). */
 CC_API int cc_mem_buffer_status(const cc_mem_methods_t *methods, cc_mem_buffer_status_t *status);
 
 /* ---- the debug backend ------------------------------------------------------------------------------------------- */
@@ -89,12 +90,18 @@ CC_API int cc_mem_buffer_status(const cc_mem_methods_t *methods, cc_mem_buffer_s
 enum { CC_MEM_DEBUG_FRAMES = 16, CC_MEM_DEBUG_FRAMES_MAX = 32, CC_MEM_TITLE_SIZE = 48 };
 
 typedef enum cc_mem_problem_kind {
-    CC_MEM_OVERRUN = 1,        /* written behind the block's end; distance: bytes from its end to the first wrong one, 0 .. */
-    CC_MEM_UNDERRUN = 2,       /* written before its beginning; distance: bytes from there to the nearest wrong one, -1 .. */
-    CC_MEM_DOUBLE_FREE = 3,    /* a freed block (still in quarantine) was freed or resized or asked for its size */
-    CC_MEM_FOREIGN_FREE = 4,   /* the same of a pointer that is no block's; distance: from a block that holds it, else 0 */
-    CC_MEM_USE_AFTER_FREE = 5, /* written after it was freed; distance: of the first wrong byte from the beginning */
-    CC_MEM_LEAK = 6            /* not freed at the end: all blocks with the same stack and title together */
+    /* Written behind the block's end. distance: bytes from the end to the first wrong byte, 0 or more. */
+    CC_MEM_OVERRUN = 1,
+    /* Written before the block's beginning. distance: bytes from there to the nearest wrong byte, -1 or less. */
+    CC_MEM_UNDERRUN = 2,
+    /* A block that is free already (and still in quarantine) was freed, resized or asked for its size. */
+    CC_MEM_DOUBLE_FREE = 3,
+    /* The same of a pointer that is no block's beginning. distance: from the block that holds it, 0 if none does. */
+    CC_MEM_FOREIGN_FREE = 4,
+    /* Written after it was freed. distance: bytes from the block's beginning to the first wrong byte. */
+    CC_MEM_USE_AFTER_FREE = 5,
+    /* Not freed at the end. One problem tells of all blocks with the same stack and title. */
+    CC_MEM_LEAK = 6
 } cc_mem_problem_kind_t;
 
 /* What a debug allocator found. All of it is the library's and is gone after the call. */
@@ -114,23 +121,27 @@ typedef struct cc_mem_debug_options {
     bool without_stacks;     /* keep none (several times faster) */
     bool abort_on_problem;   /* abort() after a problem other than a leak was reported */
     size_t quarantine_bytes; /* freed blocks are held back until they are more than this; 0: 1 MiB; 1: none held back */
-    /* Called for each problem, without a lock, by the thread that met it; it may allocate. NULL: the text goes to stderr. */
+    /* Called for each problem, without a lock, by the thread that met it; it may allocate. NULL: the text goes to
+     * stderr. */
     void (*report)(const cc_mem_problem_t *problem, void *report_context);
     void *report_context;
 } cc_mem_debug_options_t;
 
-/* Makes a debug allocator over any other (copied; its context must live on). NULL options: the defaults. Its bookkeeping
- * lies in memory of the system's, not in blocks. cc_mem_debug_destroy gives it back, after shutdown; cc_mem_debug_create's own
- * only. CC_ERROR_ARGUMENT, CC_ERROR_MEMORY. init and shutdown pass on to the one below. shutdown reports leaks. */
-CC_API int cc_mem_debug_create(cc_mem_methods_t *methods, const cc_mem_methods_t *below, const cc_mem_debug_options_t *options);
+/* Makes a debug allocator over any other (copied; its context must live on). NULL options: the defaults. Its
+ * bookkeeping lies in memory of the system's, not in blocks. cc_mem_debug_destroy gives it back, after shutdown;
+ * cc_mem_debug_create's own only. CC_ERROR_ARGUMENT, CC_ERROR_MEMORY. init and shutdown pass on to the one below.
+ * shutdown reports leaks. */
+CC_API int cc_mem_debug_create(cc_mem_methods_t *methods, const cc_mem_methods_t *below,
+                               const cc_mem_debug_options_t *options);
 CC_API void cc_mem_debug_destroy(cc_mem_methods_t *methods);
 
-/* A block of a debug allocator at a multiple of `alignment`, a power of two; otherwise as its malloc's. NULL for methods of another kind.
- * realloc does not keep the alignment. */
-CC_API void *cc_mem_debug_aligned(const cc_mem_methods_t *methods, size_t size, size_t alignment) CC_ATTRIBUTE((warn_unused_result));
+/* A block of a debug allocator at a multiple of `alignment`, a power of two; otherwise as its malloc's. NULL for
+ * methods of another kind. realloc does not keep the alignment. */
+CC_API void *cc_mem_debug_aligned(const cc_mem_methods_t *methods, size_t size, size_t alignment)
+    CC_ATTRIBUTE((warn_unused_result));
 
-/* Looks at every live block and all of the quarantine now; reports and returns the number of damaged ones. A damaged block is
- * mended, so that it is reported once. 0 for methods of another kind. */
+/* Looks at every live block and all of the quarantine now; reports and returns the number of damaged ones. A damaged
+ * block is mended, so that it is reported once. 0 for methods of another kind. */
 CC_API size_t cc_mem_debug_check(const cc_mem_methods_t *methods);
 
 /* A point in time for cc_mem_debug_leaks; 0 is the beginning. */
@@ -139,8 +150,8 @@ CC_API uint64_t cc_mem_debug_mark(const cc_mem_methods_t *methods);
 /* Reports the blocks that were allocated since the mark and are alive, as shutdown does; returns their number. */
 CC_API size_t cc_mem_debug_leaks(const cc_mem_methods_t *methods, uint64_t mark);
 
-/* Names what the calling thread allocates from any debug allocator from now on; copied, cut to CC_MEM_TITLE_SIZE - 1 bytes.
- * NULL or "": no name. */
+/* Names what the calling thread allocates from any debug allocator from now on; copied, cut to CC_MEM_TITLE_SIZE - 1
+ * bytes. NULL or "": no name. */
 CC_API void cc_mem_debug_title(const char *title);
 
 /* ---- the core ---------------------------------------------------------------------------------------------------- */
@@ -149,7 +160,8 @@ CC_API void cc_mem_debug_title(const char *title);
 typedef struct cc_mem_config_t {
     const char *backend;          /* "mimalloc" by default */
     bool without_status;          /* no counting and no limits: the calls cost what the backend costs */
-    bool blocks_of_zero;          /* a request of 0 bytes is one of 1 byte, as most programs expect of malloc; false: it gets NULL */
+    /* a request of 0 bytes is one of 1 byte, as most programs expect of malloc; false: it gets NULL */
+    bool blocks_of_zero;
     void *buffer;                 /* for static and buddy: the caller's, to outlive the use; NULL: mapped by init */
     size_t buffer_bytes;          /* 0: 64 MiB */
     size_t min_block;             /* for buddy, see cc_mem_buddy_create */
@@ -157,20 +169,21 @@ typedef struct cc_mem_config_t {
     cc_mem_debug_options_t debug; /* for debug */
 } cc_mem_config_t;
 
-/* Sets up the core, and the instances of cc_mem_backend. NULL: all defaults. Without it the first allocation does the same
- * with the defaults. Limits and status begin anew. CC_ERROR_ARGUMENT: an unknown name, "debug" below itself, a buffer too
- * small; CC_ERROR_STATE: the core or one of the buffers is in use (cc_mem_shutdown, sqlite3_shutdown); CC_ERROR_MEMORY. */
+/* Sets up the core, and the instances of cc_mem_backend. NULL: all defaults. Without it the first allocation does the
+ * same with the defaults. Limits and status begin anew. CC_ERROR_ARGUMENT: an unknown name, "debug" below itself, a
+ * buffer too small; CC_ERROR_STATE: the core or one of the buffers is in use (cc_mem_shutdown, sqlite3_shutdown);
+ * CC_ERROR_MEMORY. */
 CC_API int cc_mem_config(const cc_mem_config_t *config);
 
-/* Ends the backend (debug: reports leaks) and forgets limits, releasers, alarm, faults and the configuration. The core's live
- * blocks are lost where the backend keeps them in a buffer. No other thread may be inside the core. */
+/* Ends the backend (debug: reports leaks) and forgets limits, releasers, alarm, faults and the configuration. The
+ * core's live blocks are lost where the backend keeps them in a buffer. No other thread may be inside the core. */
 CC_API void cc_mem_shutdown(void);
 
 /* The name of the backend in use or configured; static. */
 CC_API const char *cc_mem_configured(void);
 
-/* At least `size` bytes. NULL at the hard limit, when a fault is injected, without memory, and when size is 0 unless the configuration has
- * blocks_of_zero. */
+/* At least `size` bytes. NULL at the hard limit, when a fault is injected, without memory, and when size is 0 unless
+ * the configuration has blocks_of_zero. */
 CC_API void *cc_mem_malloc(size_t size) CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result));
 /* The same, zeroed to its whole size. */
 CC_API void *cc_mem_zalloc(size_t size) CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result));
@@ -185,8 +198,8 @@ CC_API void cc_mem_free(void *pointer);
 /* Bytes that may be used of a block; 0 for NULL. */
 CC_API size_t cc_mem_size(const void *pointer);
 
-/* Sums over the core's blocks, by their size(). Exact under threads: one lock guards them, so that the marks are the true
- * maxima and the fields fit each other. All 0 with without_status. */
+/* Sums over the core's blocks, by their size(). Exact under threads: one lock guards them, so that the marks are the
+ * true maxima and the fields fit each other. All 0 with without_status. */
 typedef struct cc_mem_status_t {
     uint64_t current;       /* bytes in live blocks */
     uint64_t high_water;    /* the most that current was */
@@ -219,15 +232,15 @@ CC_API uint64_t cc_mem_highwater(bool reset);
 /* Limits on cc_mem_used; 0: none (the default). Each returns the one before; a negative one changes nothing.
  *
  * Soft: an allocation that would pass it first asks the releasers to give memory back; then it goes ahead all the same.
- * Hard: an allocation that would pass it asks them too, and fails if it still would.
- * The two depend on each other as in SQLite. A new hard limit lowers a soft limit above it and sets a missing one; so a hard limit
- * of 0 ends the soft limit, too. While there is a hard limit, a soft limit of 0 or above it becomes the hard limit. */
+ * Hard: an allocation that would pass it asks them too, and fails if it still would. The two depend on each other as in
+ * SQLite. A new hard limit lowers a soft limit above it and sets a missing one; so a hard limit of 0 ends the soft
+ * limit, too. While there is a hard limit, a soft limit of 0 or above it becomes the hard limit. */
 CC_API int64_t cc_mem_soft_limit(int64_t bytes);
 CC_API int64_t cc_mem_hard_limit(int64_t bytes);
 
-/* Gives memory back, at least `bytes` if it can, by cc_mem_free; returns how many bytes that was. It is called without a
- * lock, by the thread that wants memory, in one thread at a time; what it allocates itself asks no releaser. It must not add
- * or remove releasers nor set the alarm. */
+/* Gives memory back, at least `bytes` if it can, by cc_mem_free; returns how many bytes that was. It is called without
+ * a lock, by the thread that wants memory, in one thread at a time; what it allocates itself asks no releaser. It must
+ * not add or remove releasers nor set the alarm. */
 typedef size_t (*cc_mem_releaser_t)(size_t bytes, void *context);
 
 /* Registered ones are asked in the order of their coming until enough is free, also when the backend has no memory.
@@ -265,15 +278,15 @@ typedef struct cc_mem_fault_status_t {
 CC_API int cc_mem_arm_faults(const cc_mem_faults_t *faults);
 CC_API cc_mem_fault_status_t cc_mem_fault_status(void);
 
-/* A section of the calling thread in which a failed allocation is no error, since the program does without; faults in it are
- * counted apart. They nest; each begin needs its end. */
+/* A section of the calling thread in which a failed allocation is no error, since the program does without; faults in
+ * it are counted apart. They nest; each begin needs its end. */
 CC_API void cc_mem_begin_benign(void);
 CC_API void cc_mem_end_benign(void);
 
 /* ---- SQLite ------------------------------------------------------------------------------------------------------ */
 
-/* What sqlite3_config(SQLITE_CONFIG_MALLOC, …) takes: a static sqlite3_mem_methods that passes on to the named backend of
- * cc_mem_backend. NULL for an unknown name. See docs/methods.md. */
+/* What sqlite3_config(SQLITE_CONFIG_MALLOC, …) takes: a static sqlite3_mem_methods that passes on to the named backend
+ * of cc_mem_backend. NULL for an unknown name. See docs/methods.md. */
 CC_API const void *cc_sqlite3_mem_methods(const char *backend);
 
 #ifdef __cplusplus

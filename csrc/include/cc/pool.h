@@ -1,10 +1,10 @@
 /* cc/pool.h: a pool: blocks of one size.
  *
- * Units are bytes. It draws from an allocator of cc/methods.h, or from cc_alloc where NULL is given; the table must outlive the
- * pool and be initialized. Requests of 0 bytes, and those that cannot be met, give NULL and leave the pool as it was.
- * A pool that is not `shared` belongs to one thread at a time; it may pass to another one like any data, with a lock or a join
- * between. Builds for the address sanitizer and valgrind report the use of what a pool has taken back, and of the gaps that it leaves
- * between blocks. */
+ * Units are bytes. It draws from an allocator of cc/methods.h, or from cc_alloc where NULL is given; the table must
+ * outlive the pool and be initialized. Requests of 0 bytes, and those that cannot be met, give NULL and leave the pool
+ * as it was. A pool that is not `shared` belongs to one thread at a time; it may pass to another one like any data,
+ * with a lock or a join between. Builds for the address sanitizer and valgrind report the use of what a pool has taken
+ * back, and of the gaps that it leaves between blocks. */
 #ifndef CC_POOL_H
 #define CC_POOL_H
 
@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/* The fields are for the inlines below: free blocks, linked by their first words (none in pools that are shared, checked or
- * watched). */
+/* The fields are for the inlines below: free blocks, linked by their first words (none in pools that are shared,
+ * checked or watched). */
 typedef struct cc_pool {
     void *free;
     bool direct;
@@ -27,7 +27,8 @@ typedef struct cc_pool {
 typedef struct cc_pool_options {
     size_t block_size;
     size_t alignment;    /* of blocks, a power of two up to 4096; 0: 16, or 8 for sizes up to 8 */
-    size_t blocks;       /* fixed: how many there are; else how many the first chunk has. 0: 4 KiB of them, one at least */
+    /* fixed: how many there are; else how many the first chunk has. 0: 4 KiB of them, one at least */
+    size_t blocks;
     bool fixed;          /* never more blocks than that; all memory is taken at once */
     bool shared;         /* for any number of threads at a time */
     bool checked;        /* each free is checked (always so in debug builds) */
@@ -39,9 +40,10 @@ typedef struct cc_pool_options {
 
 /* A pool; the caller destroys it. NULL without memory, or when an option is out of its range or the buffer too small.
  *
- * Shared pools are lock-free but for growing and for a thread's first call. Each thread keeps up to 64 free blocks (fewer large
- * ones) for itself; a thread that ends leaves them to the others. A fixed shared pool does that only when `cached`, because what
- * one thread keeps another cannot have: without, a request fails only when all blocks are in use. */
+ * Shared pools are lock-free but for growing and for a thread's first call. Each thread keeps up to 64 free blocks
+ * (fewer large ones) for itself; a thread that ends leaves them to the others. A fixed shared pool does that only when
+ * `cached`, because what one thread keeps another cannot have: without, a request fails only when all blocks are in
+ * use. */
 CC_API cc_pool_t *cc_pool_create(const cc_pool_options_t *options) CC_ATTRIBUTE((warn_unused_result));
 
 /* Bytes of a buffer for options->blocks blocks with these options; 0 where cc_pool_create would refuse them. */
@@ -62,8 +64,8 @@ static inline CC_ATTRIBUTE((warn_unused_result)) void *cc_pool_alloc(cc_pool_t *
     return block;
 }
 
-/* Takes a block back. NULL is ignored. CC_OK; checked pools say CC_ERROR_ARGUMENT of a pointer that is no block's beginning,
- * CC_ERROR_STATE of a block that is not live, and do nothing. Debug builds write it to stderr, too. */
+/* Takes a block back. NULL is ignored. CC_OK; checked pools say CC_ERROR_ARGUMENT of a pointer that is no block's
+ * beginning, CC_ERROR_STATE of a block that is not live, and do nothing. Debug builds write it to stderr, too. */
 static inline int cc_pool_free(cc_pool_t *pool, void *block) {
     if (CC_UNLIKELY(!pool->direct || block == NULL)) return cc_pool_free_slowly(pool, block);
     memcpy(block, &pool->free, sizeof pool->free);
@@ -87,8 +89,8 @@ typedef struct cc_pool_status_t {
 /* Takes time in proportion to the blocks. Nobody else may use the pool meanwhile. */
 CC_API cc_pool_status_t cc_pool_status(cc_pool_t *pool);
 
-/* The pool as an allocator of cc/methods.h, for libraries that want one: valid as long as the pool, in the same threads. Every block has
- * the pool's block size; larger requests get NULL. Blocks are aligned as the pool's. */
+/* The pool as an allocator of cc/methods.h, for libraries that want one: valid as long as the pool, in the same
+ * threads. Every block has the pool's block size; larger requests get NULL. Blocks are aligned as the pool's. */
 CC_API cc_mem_methods_t cc_pool_methods(cc_pool_t *pool);
 
 /* For CC_CLEANUP. */

@@ -65,8 +65,8 @@ static inline size_t cc_slice_find_byte(cc_slice_t slice, char byte, size_t star
 /* Without spaces, tabs, line ends, vertical tabs and form feeds at both ends. */
 CC_API cc_slice_t cc_slice_trim(cc_slice_t slice);
 
-/* The next part of *rest up to a separator (not empty), in *part; *rest becomes what is behind it. False when nothing is left:
- * then rest->data is NULL. A slice with n separators has n + 1 parts, an empty one has one:
+/* The next part of *rest up to a separator (not empty), in *part; *rest becomes what is behind it. False when nothing
+ * is left: then rest->data is NULL. A slice with n separators has n + 1 parts, an empty one has one:
  *     for (cc_slice_t part, rest = line; cc_slice_split(&rest, separator, &part);) … */
 CC_API bool cc_slice_split(cc_slice_t *rest, cc_slice_t separator, cc_slice_t *part);
 static inline bool cc_slice_split_byte(cc_slice_t *rest, char separator, cc_slice_t *part) {
@@ -77,8 +77,8 @@ static inline bool cc_slice_split_byte(cc_slice_t *rest, char separator, cc_slic
     return true;
 }
 
-/* The longest beginning of at most `most` bytes that does not end inside a UTF-8 character. Bytes that are no UTF-8 count as a
- * character each. */
+/* The longest beginning of at most `most` bytes that does not end inside a UTF-8 character. Bytes that are no UTF-8
+ * count as a character each. */
 CC_API cc_slice_t cc_slice_utf8_sub(cc_slice_t slice, size_t most);
 /* Takes the first character off *rest: its code point, 0xFFFD for a byte that is no UTF-8, -1 when nothing is left. */
 CC_API int32_t cc_slice_utf8_next(cc_slice_t *rest);

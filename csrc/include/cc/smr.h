@@ -1,10 +1,11 @@
-/* cc/smr.h: safe memory reclamation for lock-free structures: when may a node that was unlinked be freed, while other threads may
- * still be reading it?
+/* cc/smr.h: safe memory reclamation for lock-free structures: when may a node that was unlinked be freed, while other
+ * threads may still be reading it?
  *
  * A *domain* holds what belongs together (a container, or many). Each thread that works with it has a *handle*
- * (cc_smr_self), which is that thread's alone. Readers stand inside a *section* (cc_smr_enter … cc_smr_exit) and load shared
- * pointers with cc_smr_protect; what they loaded stays allocated until they leave. Writers take nodes from cc_smr_alloc_node,
- * unlink them so that no new reader can find them, and retire them: retiring allocates nothing and never fails.
+ * (cc_smr_self), which is that thread's alone. Readers stand inside a *section* (cc_smr_enter … cc_smr_exit) and load
+ * shared pointers with cc_smr_protect; what they loaded stays allocated until they leave. Writers take nodes from
+ * cc_smr_alloc_node, unlink them so that no new reader can find them, and retire them: retiring allocates nothing and
+ * never fails.
  *
  *     cc_smr_thread_t *self = cc_smr_self(domain);        // once for each operation or thread; NULL: no memory
  *     cc_smr_enter(self);
@@ -13,29 +14,33 @@
  *     if (compare and swap stack->top from top to next) cc_smr_retire(self, top, sizeof *top, NULL);
  *     cc_smr_exit(self);
  *
- * Schemes. CC_SMR_IBR: interval-based reclamation, 2GE (Wen et al., PPoPP 2018): a section reserves an interval of epochs, and
- * a node is kept only while its life crosses somebody's interval. A thread that stalls inside a section holds back the nodes that
- * were alive then, at most epoch_frequency for each thread more, and nothing else however long the others go on.
- * CC_SMR_DEBRA: DEBRA+ (Brown, PODC 2015): a section holds back all that is retired after it began; a thread that stays too long is
- * interrupted by a signal if it is in a search phase (below), and otherwise waited for. CC_SMR_EPOCH: the same without signals: a
- * stalled thread holds back everything. CC_SMR_NONE: nothing is freed before the domain is destroyed.
+ * Schemes. CC_SMR_IBR: interval-based reclamation, 2GE (Wen et al., PPoPP 2018): a section reserves an interval of
+ * epochs, and a node is kept only while its life crosses somebody's interval. A thread that stalls inside a section
+ * holds back the nodes that were alive then, at most epoch_frequency for each thread more, and nothing else however
+ * long the others go on. CC_SMR_DEBRA: DEBRA+ (Brown, PODC 2015): a section holds back all that is retired after it
+ * began; a thread that stays too long is interrupted by a signal if it is in a search phase (below), and otherwise
+ * waited for. CC_SMR_EPOCH: the same without signals: a stalled thread holds back everything. CC_SMR_NONE: nothing is
+ * freed before the domain is destroyed.
  *
- * What a reader may follow. Under IBR a pointer is safe when it was loaded by cc_smr_protect from a place that was itself still
- * linked at that moment: out of a node that may have been unlinked meanwhile, check that it is still linked (a mark, its
- * predecessor's pointer) after the load and before the use. The other schemes allow to follow chains of unlinked nodes.
+ * What a reader may follow. Under IBR a pointer is safe when it was loaded by cc_smr_protect from a place that was
+ * itself still linked at that moment: out of a node that may have been unlinked meanwhile, check that it is still
+ * linked (a mark, its predecessor's pointer) after the load and before the use. The other schemes allow to follow
+ * chains of unlinked nodes.
  *
- * Threads. A cc_smr_thread_t is used by its own thread only; everything that takes a cc_smr_t or an id may be called from any thread.
- * When a thread ends, its section ends, and what it has retired is handed on to the others. After fork() the child goes on with
- * the forking thread's handles (and section); other threads' sections are over there, what they had retired is handed on (but
- * for a thread that was freeing nodes at that moment: its part stays allocated in the child).
+ * Threads. A cc_smr_thread_t is used by its own thread only; everything that takes a cc_smr_t or an id may be called
+ * from any thread. When a thread ends, its section ends, and what it has retired is handed on to the others. After
+ * fork() the child goes on with the forking thread's handles (and section); other threads' sections are over there,
+ * what they had retired is handed on (but for a thread that was freeing nodes at that moment: its part stays allocated
+ * in the child).
  *
- * Bounds. Of what a thread has retired two batches may wait in any case (by default 49152 nodes or 2 MiB; with plain fences 128
- * nodes). A thread that is stalled inside a section keeps beside that: under IBR the nodes that were alive when it stalled, pending
- * ones included, and at most epoch_frequency for each thread; under DEBRA+, in a search phase, what is retired in stall_threshold
- * epochs (an epoch ends with every batch of any thread); else under DEBRA+, and with CC_SMR_EPOCH, all that is retired from then on.
+ * Bounds. Of what a thread has retired two batches may wait in any case (by default 49152 nodes or 2 MiB; with plain
+ * fences 128 nodes). A thread that is stalled inside a section keeps beside that: under IBR the nodes that were alive
+ * when it stalled, pending ones included, and at most epoch_frequency for each thread; under DEBRA+, in a search phase,
+ * what is retired in stall_threshold epochs (an epoch ends with every batch of any thread); else under DEBRA+, and with
+ * CC_SMR_EPOCH, all that is retired from then on.
  *
- * Orders. A reader's reservation is a plain store. The reclaiming thread makes it visible with one membarrier(2) (expedited, private)
- * for a whole batch; where the system has none, or with plain_fence, each reader fences. */
+ * Orders. A reader's reservation is a plain store. The reclaiming thread makes it visible with one membarrier(2)
+ * (expedited, private) for a whole batch; where the system has none, or with plain_fence, each reader fences. */
 #ifndef CC_SMR_H
 #define CC_SMR_H
 
@@ -60,9 +65,11 @@ CC_API const char *cc_smr_scheme_name(int scheme);
 CC_API int cc_smr_scheme_by_name(const char *name);
 
 /* Options: name, default, least, most. All are uint64_t.
- *   retire_threshold  plain fences: nodes that a thread gathers before it seals them as a batch; also what makes cc_smr_poll look
+ *   retire_threshold  plain fences: nodes that a thread gathers before it seals them as a batch, and before cc_smr_poll
+ *                     looks
  *   reclaim_per_poll  plain fences: nodes that one cc_smr_retire or cc_smr_poll frees at most
- *   batch_nodes       with membarrier: nodes that a thread gathers before it seals them as a batch, and frees the one before
+ *   batch_nodes       with membarrier: nodes that a thread gathers before it seals them as a batch and frees the one
+ *                     before
  *   batch_bytes       bytes that a thread gathers before it does the same, however few nodes they are
  *   epoch_frequency   nodes that a thread allocates before it advances the epoch (which each sealed batch does, too)
  *   stall_threshold   epochs that a section may lag behind before it counts as stalled (and DEBRA+ sends its signal)
@@ -105,73 +112,77 @@ CC_API cc_smr_options_t cc_smr_options(void);
 /* The row of the first option that is out of its range, NULL when all are right. */
 CC_API const cc_smr_option_t *cc_smr_check_options(const cc_smr_options_t *options);
 
-/* What later domains get for CC_SMR_DEFAULT and for NULL options (NULL here: leave those as they are). CC_ERROR_ARGUMENT for no
- * scheme or an option out of range; CC_SMR_DEFAULT leaves the scheme. */
+/* What later domains get for CC_SMR_DEFAULT and for NULL options (NULL here: leave those as they are).
+ * CC_ERROR_ARGUMENT for no scheme or an option out of range; CC_SMR_DEFAULT leaves the scheme. */
 CC_API int cc_smr_set_defaults(cc_smr_scheme_t scheme, const cc_smr_options_t *options);
 CC_API cc_smr_scheme_t cc_smr_default_scheme(void);
 
-/* ---- domains ---------------------------------------------------------------------------------------------------- */
+/* ---- domains ----------------------------------------------------------------------------------------------------- */
 
 typedef struct cc_smr cc_smr_t;
 typedef struct cc_smr_thread cc_smr_thread_t;
 
-/* A new domain; options NULL: the defaults. NULL when a scheme or option is wrong (cc_smr_check_options tells which), when there is
- * no memory, or when DEBRA+'s signal cannot be caught. The caller destroys it. */
-CC_API cc_smr_t *cc_smr_create(cc_smr_scheme_t scheme, const cc_smr_options_t *options) CC_ATTRIBUTE((warn_unused_result));
+/* A new domain; options NULL: the defaults. NULL when a scheme or option is wrong (cc_smr_check_options tells which),
+ * when there is no memory, or when DEBRA+'s signal cannot be caught. The caller destroys it. */
+CC_API cc_smr_t *cc_smr_create(cc_smr_scheme_t scheme, const cc_smr_options_t *options)
+    CC_ATTRIBUTE((warn_unused_result));
 
-/* Frees every node that is still pending, whichever thread retired it, in the calling thread (what a free function retires meanwhile
- * included), then the domain; NULL is ignored. Handles of living threads end with it: they need not detach, and must not be
- * used any more; no other thread may be using the domain meanwhile. CC_ERROR_STATE, and nothing is done, when a thread is
- * inside a section. */
+/* Frees every node that is still pending, whichever thread retired it, in the calling thread (what a free function
+ * retires meanwhile included), then the domain; NULL is ignored. Handles of living threads end with it: they need not
+ * detach, and must not be used any more; no other thread may be using the domain meanwhile. CC_ERROR_STATE, and nothing
+ * is done, when a thread is inside a section. */
 CC_API int cc_smr_destroy(cc_smr_t *domain);
 
 /* The calling thread's handle, made when it has none; NULL when there is no memory. It is good until the thread ends,
  * cc_smr_detach or cc_smr_destroy. About 2 ns: take it once for each operation, or keep it. */
 CC_API cc_smr_thread_t *cc_smr_self(cc_smr_t *domain);
 
-/* Gives the handle back before the thread ends: its section ends, what it has retired is handed on to the others (for a thread that
- * will be idle for long). NULL is ignored. Not from a free function. */
+/* Gives the handle back before the thread ends: its section ends, what it has retired is handed on to the others (for a
+ * thread that will be idle for long). NULL is ignored. Not from a free function. */
 CC_API void cc_smr_detach(cc_smr_thread_t *self);
 
 /* The domain that a handle belongs to, and the scheme of a domain. */
 CC_API cc_smr_t *cc_smr_domain(const cc_smr_thread_t *self);
 CC_API cc_smr_scheme_t cc_smr_scheme(const cc_smr_t *domain);
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------ */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 /* Before each node, hidden: its bytes are part of every node's block (so a node of 32 bytes takes one line of 64). */
 enum { CC_SMR_HEADER_SIZE = 32 };
 
-/* Frees a node that nobody can reach any more: called once, with what cc_smr_retire was given, by the thread that reclaims it (any
- * that uses the domain, most often the one that retired it) from inside its cc_smr_retire, _poll, _drain, _detach, _destroy or at
- * its end; that thread may be inside a section of its own. It ends with cc_smr_free_node. It may allocate and retire, and take
- * locks that no caller of cc_smr_retire holds; it may not call cc_smr_drain, _detach or _destroy. */
+/* Frees a node that nobody can reach any more: called once, with what cc_smr_retire was given, by the thread that
+ * reclaims it (any that uses the domain, most often the one that retired it) from inside its cc_smr_retire, _poll,
+ * _drain, _detach, _destroy or at its end; that thread may be inside a section of its own. It ends with
+ * cc_smr_free_node. It may allocate and retire, and take locks that no caller of cc_smr_retire holds; it may not call
+ * cc_smr_drain, _detach or _destroy. */
 typedef void cc_smr_free_function_t(void *node, size_t size);
 
-/* A node of `size` bytes, aligned to 16, in lines of its own. NULL when size is 0 or above UINT32_MAX - 64, or there is no memory.
- * Inside or outside a section. A node is freed by cc_smr_retire, or by cc_smr_free_node when no other thread has seen it. */
+/* A node of `size` bytes, aligned to 16, in lines of its own. NULL when size is 0 or above UINT32_MAX - 64, or there is
+ * no memory. Inside or outside a section. A node is freed by cc_smr_retire, or by cc_smr_free_node when no other thread
+ * has seen it. */
 CC_API void *cc_smr_alloc_node(cc_smr_thread_t *self, size_t size) CC_ATTRIBUTE((warn_unused_result));
 
 /* Frees a node at once. pre: no other thread can have it. `size` as it was asked for. NULL is ignored. */
 CC_API void cc_smr_free_node(void *node, size_t size);
 
-/* Has `node` freed when no section can still read it: by `free_function(node, size)`, or NULL: by cc_smr_free_node. pre: it comes
- * from cc_smr_alloc_node of this domain with this size, it is unlinked (no reader that enters from now on can find it) and is
- * retired once. Inside or outside a section. Constant time: each 64th call (plain fences: each retire_threshold / 4 th) may
- * free 80 nodes (plain: reclaim_per_poll), and one in a batch looks at all threads and may execute a barrier. Allocates
- * nothing, never fails. */
+/* Has `node` freed when no section can still read it: by `free_function(node, size)`, or NULL: by cc_smr_free_node.
+ * pre: it comes from cc_smr_alloc_node of this domain with this size, it is unlinked (no reader that enters from now on
+ * can find it) and is retired once. Inside or outside a section. Constant time: each 64th call (plain fences: each
+ * retire_threshold / 4 th) may free 80 nodes (plain: reclaim_per_poll), and one in a batch looks at all threads and may
+ * execute a barrier. Allocates nothing, never fails. */
 CC_API void cc_smr_retire(cc_smr_thread_t *self, void *node, size_t size, cc_smr_free_function_t *free_function);
 
-/* Looks for what can be freed if the thread has gathered retire_threshold nodes or any are left over from earlier. Returns the
- * number of nodes freed: at most reclaim_per_poll. With membarrier a look may cost 15 µs: not for each operation. */
+/* Looks for what can be freed if the thread has gathered retire_threshold nodes or any are left over from earlier.
+ * Returns the number of nodes freed: at most reclaim_per_poll. With membarrier a look may cost 15 µs: not for each
+ * operation. */
 CC_API size_t cc_smr_poll(cc_smr_thread_t *self);
 
-/* Waits until all that this thread has retired, and what threads that ended have left, is freed. CC_ERROR_STATE inside a section;
- * CC_ERROR_LIMIT when other threads' sections kept some of it for timeout_ns (0: it tries once). Other threads' own nodes
- * are freed when they retire, poll, drain, detach or end. */
+/* Waits until all that this thread has retired, and what threads that ended have left, is freed. CC_ERROR_STATE inside
+ * a section; CC_ERROR_LIMIT when other threads' sections kept some of it for timeout_ns (0: it tries once). Other
+ * threads' own nodes are freed when they retire, poll, drain, detach or end. */
 CC_API int cc_smr_drain(cc_smr_thread_t *self, uint64_t timeout_ns);
 
-/* ---- sections --------------------------------------------------------------------------------------------------- */
+/* ---- sections ---------------------------------------------------------------------------------------------------- */
 
 /* Begins a section. They nest: the outermost counts. */
 CC_API void cc_smr_enter(cc_smr_thread_t *self);
@@ -179,8 +190,8 @@ CC_API void cc_smr_enter(cc_smr_thread_t *self);
 /* Ends the section that the last cc_smr_enter began. What was loaded inside may not be read any more. */
 CC_API void cc_smr_exit(cc_smr_thread_t *self);
 
-/* Loads the pointer at `address` (of an atomic pointer to a node, marks in its low bits allowed), acquire. What it points to
- * is not freed before the section ends. pre: inside a section. */
+/* Loads the pointer at `address` (of an atomic pointer to a node, marks in its low bits allowed), acquire. What it
+ * points to is not freed before the section ends. pre: inside a section. */
 CC_API void *cc_smr_protect(cc_smr_thread_t *self, const void *address);
 
 /* Search phases: the part of a section that DEBRA+ may interrupt.
@@ -193,10 +204,11 @@ CC_API void *cc_smr_protect(cc_smr_thread_t *self, const void *address);
  *     ... compare and swap, retire ...
  *     cc_smr_exit(self);
  *
- * Inside: no store that others see, no allocation, no lock, no call that does either, nothing of another domain, no Python, no
- * return from the function that holds CC_SMR_SEARCH. Debug builds abort with a message when libcc's allocator or locks are used
- * inside (cc_smr_may_block does the same for callers). A search phase ends with cc_smr_search_end before the section does. Only in
- * the outermost section; elsewhere, and with the other schemes, the macro does nothing. It costs some 5 ns (setjmp without the signal mask). */
+ * Inside: no store that others see, no allocation, no lock, no call that does either, nothing of another domain, no
+ * Python, no return from the function that holds CC_SMR_SEARCH. Debug builds abort with a message when libcc's
+ * allocator or locks are used inside (cc_smr_may_block does the same for callers). A search phase ends with
+ * cc_smr_search_end before the section does. Only in the outermost section; elsewhere, and with the other schemes, the
+ * macro does nothing. It costs some 5 ns (setjmp without the signal mask). */
 #if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #define CC_SMR_SETJMP(buffer) _setjmp(buffer) /* theirs saves the mask in setjmp */
 #else
@@ -215,16 +227,17 @@ CC_API void cc_smr_search_end(cc_smr_thread_t *self);
 /* Debug builds: aborts with a message naming `what` when the calling thread is in a search phase. Else nothing. */
 CC_API void cc_smr_may_block(const char *what);
 
-/* ---- statistics ------------------------------------------------------------------------------------------------- */
+/* ---- statistics -------------------------------------------------------------------------------------------------- */
 
-/* A domain, by its id, as of now. Counters only grow, but for cc_smr_reset. While other threads work, a figure is exact to within the
- * nodes that each has gathered since its last batch. */
+/* A domain, by its id, as of now. Counters only grow, but for cc_smr_reset. While other threads work, a figure is exact
+ * to within the nodes that each has gathered since its last batch. */
 typedef struct {
     uint64_t id; /* never reused; the first is 1 */
     char name[CC_SMR_NAME_SIZE];
     uint32_t scheme;         /* cc_smr_scheme_t */
     uint32_t asymmetric;     /* 1: membarrier; 0: readers fence */
-    uint64_t retired_nodes, retired_bytes;     /* bytes: what the callers gave to cc_smr_retire, without header and rounding */
+    /* bytes: what the callers gave to cc_smr_retire, without header and rounding */
+    uint64_t retired_nodes, retired_bytes;
     uint64_t reclaimed_nodes, reclaimed_bytes;
     uint64_t pending_nodes, pending_bytes;     /* retired - reclaimed, once the threads stop */
     uint64_t peak_pending_nodes, peak_pending_bytes; /* as seen when a batch ends */
@@ -272,15 +285,16 @@ CC_API size_t cc_smr_list(uint64_t *ids, size_t capacity);
 /* Fills *stats. CC_ERROR_ARGUMENT when no living domain has that id. */
 CC_API int cc_smr_stats(uint64_t id, cc_smr_stats_t *stats);
 
-/* Writes at most `capacity` rows, one for each thread that has a handle; returns how many there are, 0 for an unknown id. */
+/* Writes at most `capacity` rows, one for each thread that has a handle; returns how many there are, 0 for an unknown
+ * id. */
 CC_API size_t cc_smr_thread_stats(uint64_t id, cc_smr_thread_stats_t *rows, size_t capacity);
 
 /* Of the nodes that a thread retires while delays are recorded, one in so many is timed. */
 enum { CC_SMR_DELAY_PERIOD = 16 };
 
-/* Switches recording of the time from retire to free on or off (off at first; then it costs nothing). On, it costs some ns for each
- * node. It holds for each thread from its next batch at the latest. Times are in steps of 1024 ns, and those above 73 minutes
- * are recorded as the remainder. CC_ERROR_ARGUMENT for an unknown id, CC_ERROR_MEMORY. */
+/* Switches recording of the time from retire to free on or off (off at first; then it costs nothing). On, it costs some
+ * ns for each node. It holds for each thread from its next batch at the latest. Times are in steps of 1024 ns, and
+ * those above 73 minutes are recorded as the remainder. CC_ERROR_ARGUMENT for an unknown id, CC_ERROR_MEMORY. */
 CC_API int cc_smr_record_delays(uint64_t id, bool record);
 
 /* The delays recorded, in `buckets` log-spaced buckets from 1 ns to 100 s (bucket i begins at 10^(11 i / buckets) ns).
@@ -290,7 +304,7 @@ CC_API int cc_smr_delay_histogram(uint64_t id, uint64_t *counts, size_t buckets)
 /* Makes the peaks what is pending now and empties the delays. CC_ERROR_ARGUMENT for an unknown id. */
 CC_API int cc_smr_reset(uint64_t id);
 
-/* ---- inlines ---------------------------------------------------------------------------------------------------- */
+/* ---- inlines ----------------------------------------------------------------------------------------------------- */
 
 /* Outside a section; above every epoch. */
 #define CC_SMR_IDLE UINT64_MAX
@@ -324,8 +338,8 @@ CC_API void cc_smr_retire_at_limit(cc_smr_thread_t *self, struct cc_smr_header *
 CC_API void cc_smr_advance_epoch(cc_smr_thread_t *self);
 
 #if defined(__GNUC__)
-/* Orders a reservation before the loads that follow. Plain form: a full fence. Else the compiler's order alone, made good by the
- * reclaimer's membarrier. TSan knows no fences: there reservations are sequentially consistent stores. */
+/* Orders a reservation before the loads that follow. Plain form: a full fence. Else the compiler's order alone, made
+ * good by the reclaimer's membarrier. TSan knows no fences: there reservations are sequentially consistent stores. */
 #if defined(__SANITIZE_THREAD__)
 #define CC_SMR_TSAN 1
 #elif defined(__has_feature)
@@ -360,7 +374,8 @@ static inline void cc_smr_exit_inline(cc_smr_thread_t *self) {
         self->nested--;
         return;
     }
-    __atomic_store_n(&self->lower, CC_SMR_IDLE, __ATOMIC_RELEASE); /* pairs with the scan: all reads come before the free */
+    /* pairs with the scan: all reads come before the free */
+    __atomic_store_n(&self->lower, CC_SMR_IDLE, __ATOMIC_RELEASE);
 }
 
 /* Wen et al., figure 5 (2GE), read: repeat until the epoch is the one reserved. */

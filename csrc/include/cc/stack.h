@@ -1,7 +1,7 @@
 /* cc/stack.h: the concurrent stack.
  *
- * Every function may be called from any thread, also concurrently with every other, unless it says otherwise. Results are
- * int: 0 or more is the answer; below 0 is an error: the negative of a cc_status_t. */
+ * Every function may be called from any thread, also concurrently with every other, unless it says otherwise. Results
+ * are int: 0 or more is the answer; below 0 is an error: the negative of a cc_status_t. */
 #ifndef CC_STACK_H
 #define CC_STACK_H
 

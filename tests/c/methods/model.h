@@ -1,5 +1,5 @@
-/* model.h: static and buddy against a map of the buffer, for the random tests and the fuzzer. The map says where each block must
- * lie: at the lowest free place that fits. Whoever includes this defines CHECK and CHECK_EQUAL. */
+/* model.h: static and buddy against a map of the buffer, for the random tests and the fuzzer. The map says where each
+ * block must lie: at the lowest free place that fits. Whoever includes this defines CHECK and CHECK_EQUAL. */
 #ifndef MODEL_H
 #define MODEL_H
 
@@ -90,11 +90,13 @@ static inline void model_read(const model_block_t *block, const unsigned char *p
 }
 
 /* What every block of size() bytes, asked for as `size`, must be. */
-static inline void model_look(const model_t *model, unsigned char *pointer, size_t size, size_t place, size_t granules) {
+static inline void model_look(const model_t *model, unsigned char *pointer, size_t size, size_t place,
+                              size_t granules) {
     CHECK(pointer == model->base + place * model->granule + model->header);
     CHECK_EQUAL((uintptr_t)pointer % (size > 8 || !model->buddy ? 16 : 8), 0);
     CHECK_EQUAL(model->methods.size(pointer, model->methods.context), granules * model->granule - model->header);
-    CHECK_EQUAL(model->methods.roundup(size, model->methods.context), model_granules(model, size) * model->granule - model->header);
+    CHECK_EQUAL(model->methods.roundup(size, model->methods.context),
+                model_granules(model, size) * model->granule - model->header);
     CHECK(model->methods.roundup(size, model->methods.context) >= size);
 }
 

@@ -1,4 +1,5 @@
-/* test_backends.c: the process's one instance of each backend: its place in all lists, its beginning and end by several users. */
+/* test_backends.c: the process's one instance of each backend: its place in all lists, its beginning and end by several
+ * users. */
 #include "cc/methods.h"
 
 #include <stdatomic.h>
@@ -108,7 +109,7 @@ static void report_from_inside(const cc_mem_problem_t *problem, void *unused) {
 }
 
 static void test_what_a_report_function_may_do(void) {
-    cc_mem_config_t config = {.backend = "debug", .debug = {.report = report_from_inside}};
+    cc_mem_config_t config = {.backend = "debug", .debug_below = "static", .debug = {.report = report_from_inside}};
     CHECK_EQUAL(cc_mem_config(&config), CC_OK);
     CHECK(cc_mem_malloc(100) != NULL);
     cc_mem_shutdown();

@@ -84,7 +84,7 @@ static void test_buffers_of_any_kind(void) {
     CHECK_EQUAL(cc_mem_buddy_create(&methods, buffer, check_hide(SIZE_MAX), 16), CC_ERROR_ARGUMENT);
 }
 
-/* ---- the worst case ------------------------------------------------------------------------------------------------- */
+/* ---- the worst case ---------------------------------------------------------------------------------------------- */
 
 /* All states that any program can bring a small buffer into, from all that it can do: take a block of each order within
  * the limit, or give one back. A state is what the allocator's memory holds. Returns whether a request failed. */

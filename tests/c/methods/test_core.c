@@ -57,7 +57,8 @@ static void test_every_backend_does_the_same(void) {
         for (size_t at = 0; at < 50; at++) {
             blocks[at] = at % 2 == 0 ? cc_mem_malloc(1 + at * 37) : cc_mem_zalloc(1 + at * 37);
             CHECK(blocks[at] != NULL && cc_mem_size(blocks[at]) >= 1 + at * 37);
-            for (size_t byte = 0; at % 2 == 1 && byte < cc_mem_size(blocks[at]); byte++) CHECK_EQUAL(blocks[at][byte], 0);
+            for (size_t byte = 0; at % 2 == 1 && byte < cc_mem_size(blocks[at]); byte++)
+                CHECK_EQUAL(blocks[at][byte], 0);
             memset(blocks[at], (int)at, cc_mem_size(blocks[at]));
             sum += cc_mem_size(blocks[at]);
         }
@@ -172,7 +173,7 @@ static void test_without_status(void) {
     cc_mem_shutdown();
 }
 
-/* ---- limits ------------------------------------------------------------------------------------------------------------ */
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
 
 static void *cache[64];
 static size_t cached, asked, asked_bytes;
@@ -357,7 +358,7 @@ static void test_alarm(void) {
     cc_mem_shutdown();
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------------ */
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, HELD = 50 };
 

@@ -52,7 +52,8 @@ static void end(void) {
 }
 
 /* Exactly one problem since the last call. */
-static void expect(cc_mem_problem_kind_t kind, const void *pointer, size_t bytes, ptrdiff_t distance, const char *word) {
+static void expect(cc_mem_problem_kind_t kind, const void *pointer, size_t bytes, ptrdiff_t distance,
+                   const char *word) {
     CHECK_EQUAL(seen.count, 1);
     CHECK_EQUAL(seen.last.kind, kind);
     CHECK(seen.last.pointer == pointer);

@@ -27,7 +27,8 @@ static void check_told(cc_mem_problem_kind_t expected, int allocated, int found)
     CHECK_EQUAL(kind, expected);
     snprintf(place, sizeof place, "test_debug_malloc.c:%d", allocated);
     snprintf(call, sizeof call, "test_debug_malloc.c:%d\n", found);
-    if (allocated != 0) CHECK(strlen(title) >= strlen(place) && strcmp(title + strlen(title) - strlen(place), place) == 0);
+    if (allocated != 0)
+        CHECK(strlen(title) >= strlen(place) && strcmp(title + strlen(title) - strlen(place), place) == 0);
     CHECK((strstr(text, call) != NULL) == (found != 0));
     told = 0;
 }
@@ -155,7 +156,8 @@ static void test_leaks_are_told_at_the_end(void) {
     FILE *stream = fdopen(ends[0], "r");
     char line[1000];
     bool found = false;
-    while (fgets(line, sizeof line, stream) != NULL) found = found || strstr(line, "leak: 1 block, 1234 bytes in all") != NULL;
+    while (fgets(line, sizeof line, stream) != NULL)
+        found = found || strstr(line, "leak: 1 block, 1234 bytes in all") != NULL;
     CHECK(found);
     fclose(stream);
     CHECK(waitpid(child, NULL, 0) == child);

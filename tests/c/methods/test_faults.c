@@ -8,7 +8,9 @@ static uint64_t ask(unsigned count) {
     uint64_t failed = 0;
     void *kept = NULL;
     for (unsigned i = 0; i < count; i++) {
-        void *block = i % 3 == 2 && kept != NULL ? cc_mem_realloc(kept, 100 + i) : i % 2 ? cc_mem_zalloc(10) : cc_mem_malloc(10);
+        void *block = i % 3 == 2 && kept != NULL ? cc_mem_realloc(kept, 100 + i)
+                      : i % 2                    ? cc_mem_zalloc(10)
+                                                 : cc_mem_malloc(10);
         if (block == NULL) {
             failed |= (uint64_t)1 << i;
         } else {

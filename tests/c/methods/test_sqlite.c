@@ -1,5 +1,5 @@
-/* test_sqlite.c: the real SQLite on each backend: the same answers as on its own allocator, no leak, at limits and in threads.
- * libraries: sqlite3 */
+/* test_sqlite.c: the real SQLite on each backend: the same answers as on its own allocator, no leak, at limits and in
+ * threads. libraries: sqlite3 */
 #include <limits.h>
 #include <sqlite3.h>
 
@@ -104,7 +104,8 @@ static void test_the_same_answers(void) {
     for (size_t i = 0; i < 2 * backend_count; i++) {
         uint64_t found;
         plug(backends[i % backend_count]);
-        CHECK_EQUAL(script(i < backend_count ? ":memory:" : "", &found), SQLITE_OK); /* "": a file that goes with the connection */
+        /* "": a file that goes with the connection */
+        CHECK_EQUAL(script(i < backend_count ? ":memory:" : "", &found), SQLITE_OK);
         CHECK_EQUAL(found, answer);
         CHECK(sqlite3_memory_highwater(1) > 20000);
         check_empty(backends[i % backend_count]);
@@ -208,7 +209,7 @@ static void test_threads(void) {
     }
 }
 
-/* ---- the methods by themselves ------------------------------------------------------------------------------------ */
+/* ---- the methods by themselves ----------------------------------------------------------------------------------- */
 
 static void check_block(const sqlite3_mem_methods *methods, unsigned char *block, int size) {
     CHECK(block != NULL && ((uintptr_t)block & 7) == 0);
@@ -238,13 +239,15 @@ static void test_methods(void) {
         for (int size = 1, last = 0;; size = size > MOST / 3 ? MOST : size * 3) {
             int rounded = methods->xRoundup(size);
             CHECK(rounded >= size || rounded == 0);
-            void *block = huge && size > MOST / 3 ? methods->xMalloc(size) : NULL; /* may be had; NULL, not an abort, if not */
+            /* may be had; NULL, not an abort, if not */
+            void *block = huge && size > MOST / 3 ? methods->xMalloc(size) : NULL;
             if (block != NULL) CHECK(methods->xSize(block) >= size);
             methods->xFree(block);
             if (size == last) break;
             last = size;
         }
-        if (strcmp(backends[i], "mimalloc") == 0) { /* by its size and not by mimalloc's size class, also when it shrinks */
+        /* by its size and not by mimalloc's size class, also when it shrinks */
+        if (strcmp(backends[i], "mimalloc") == 0) {
             void *page = methods->xMalloc(1291);
             CHECK_EQUAL(methods->xSize(page), 1296);
             page = methods->xRealloc(page, 20);

@@ -122,7 +122,8 @@ static void storm(size_t index, void *unused) {
         if (block->pointer != NULL) {
             model_read(block, block->pointer, block->size);
             if (i % 3 == 0) {
-                unsigned char *moved = model.methods.realloc(block->pointer, random_size(&state) % 200 + 1, model.methods.context);
+                unsigned char *moved =
+                    model.methods.realloc(block->pointer, random_size(&state) % 200 + 1, model.methods.context);
                 if (moved != NULL) block->pointer = moved;
                 block->size = model.methods.size(block->pointer, model.methods.context);
                 model_write(block);

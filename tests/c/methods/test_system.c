@@ -23,7 +23,8 @@ static void test_the_contract(void) {
                 memset(block, 0x3C, bytes);
                 unsigned char *moved = methods->realloc(block, size * 3, context);
                 CHECK(moved != NULL && methods->size(moved, context) >= size * 3);
-                for (size_t at = 0; at < bytes && at < methods->size(moved, context); at++) CHECK_EQUAL(moved[at], 0x3C);
+                for (size_t at = 0; at < bytes && at < methods->size(moved, context); at++)
+                    CHECK_EQUAL(moved[at], 0x3C);
                 CHECK(methods->realloc(moved, check_hide(SIZE_MAX), context) == NULL);
                 CHECK(methods->realloc(moved, check_hide(PTRDIFF_MAX) - 6, context) == NULL);
                 CHECK_EQUAL(moved[0], 0x3C);
@@ -44,8 +45,8 @@ static void test_the_contract(void) {
     }
 }
 
-/* `system` is the process's malloc, and mimalloc is not: a malloc that this program puts before libc's sees the one and not the
- * other. (Sanitizers and valgrind have replaced malloc already, and their builds have no mimalloc.) */
+/* `system` is the process's malloc, and mimalloc is not: a malloc that this program puts before libc's sees the one and
+ * not the other. (Sanitizers and valgrind have replaced malloc already, and their builds have no mimalloc.) */
 #if !defined(CC_BACKEND_LIBC) && defined(__GLIBC__)
 static bool watching;
 static size_t mallocs, reallocs, frees;

@@ -1,5 +1,5 @@
-/* canary.c: not a test but a fault that the sanitizer and valgrind builds must report: the use of what a region has taken back, or
- * of a gap between two blocks, in the way that the first argument names. */
+/* canary.c: not a test but a fault that the sanitizer and valgrind builds must report: the use of what a region has
+ * taken back, or of a gap between two blocks, in the way that the first argument names. */
 #include "cc/regions.h"
 
 #include "../check.h"

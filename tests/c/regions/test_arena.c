@@ -36,14 +36,16 @@ static void check_blocks(const model_t *model) {
 
 static void check_apart(const model_t *model, const unsigned char *pointer, size_t size) {
     for (size_t i = 0; i < model->count; i++)
-        CHECK(pointer + size <= model->blocks[i].pointer || model->blocks[i].pointer + model->blocks[i].size <= pointer);
+        CHECK(pointer + size <= model->blocks[i].pointer ||
+              model->blocks[i].pointer + model->blocks[i].size <= pointer);
 }
 
 static void add(model_t *model, uint64_t *state) {
     size_t size = check_random(state) % 8 == 0 ? check_random(state) % 6000 : check_random(state) % 100;
     size_t alignment = (size_t)1 << check_random(state) % 9;
     bool plain = check_random(state) % 2 == 0;
-    unsigned char *pointer = plain ? cc_arena_alloc(model->arena, size) : cc_arena_alloc_aligned(model->arena, size, alignment);
+    unsigned char *pointer =
+        plain ? cc_arena_alloc(model->arena, size) : cc_arena_alloc_aligned(model->arena, size, alignment);
     CHECK_EQUAL(pointer == NULL, size == 0);
     if (pointer == NULL || model->count == BLOCKS) return;
     CHECK_EQUAL((uintptr_t)pointer % (plain ? 16 : alignment), 0);
@@ -216,7 +218,8 @@ static void test_little_memory_is_used_up(void) {
     CHECK_EQUAL(cc_mem_static_create(&methods, buffer, sizeof buffer), CC_OK);
     CHECK_EQUAL(methods.init(methods.context), CC_OK);
     cc_arena_t *arena = cc_arena_create(40000, &methods);
-    CHECK(cc_arena_alloc(arena, 38000) != NULL && cc_arena_alloc(arena, 30000) != NULL && cc_arena_alloc(arena, 20000) != NULL);
+    CHECK(cc_arena_alloc(arena, 38000) != NULL && cc_arena_alloc(arena, 30000) != NULL &&
+          cc_arena_alloc(arena, 20000) != NULL);
     CHECK(cc_arena_alloc(arena, 30000) == NULL);
     cc_arena_destroy(arena);
     cc_mem_buffer_status_t status;

@@ -1,6 +1,5 @@
-/* test_fault.c: every request of a region for memory fails, one after the other: NULL or an error, and the region is as it was and
- * goes on.
- * variants: fault fault-libc */
+/* test_fault.c: every request of a region for memory fails, one after the other: NULL or an error, and the region is as
+ * it was and goes on. variants: fault fault-libc */
 #include "base/fault.h"
 #include "cc/debug_malloc.h"
 #include "cc/regions.h"

@@ -24,7 +24,8 @@ typedef struct model {
 } model_t;
 
 static void check_entry(const model_t *model, size_t i) {
-    for (size_t at = 0; at < model->entries[i].size; at++) CHECK_EQUAL(model->entries[i].pointer[at], model->entries[i].stamp);
+    for (size_t at = 0; at < model->entries[i].size; at++)
+        CHECK_EQUAL(model->entries[i].pointer[at], model->entries[i].stamp);
 }
 
 static void check_all(const model_t *model) {
@@ -64,7 +65,8 @@ static void add(model_t *model, uint64_t *state) {
     CHECK(pointer != NULL);
     CHECK_EQUAL((uintptr_t)pointer % (alignment != 0 ? alignment : sizeof(void *)), 0);
     for (size_t i = 0; i < model->count; i++)
-        CHECK(pointer + size <= model->entries[i].pointer || model->entries[i].pointer + model->entries[i].size <= pointer);
+        CHECK(pointer + size <= model->entries[i].pointer ||
+              model->entries[i].pointer + model->entries[i].size <= pointer);
     unsigned char stamp = (unsigned char)check_random(state);
     memset(pointer, stamp, size);
     model->entries[model->count].pointer = pointer;

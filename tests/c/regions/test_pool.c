@@ -82,7 +82,8 @@ static void run_model(const cc_pool_options_t *options, uint64_t seed) {
         cc_pool_status_t status = cc_pool_status(model.pool);
         CHECK_EQUAL(status.live, model.count);
         CHECK_EQUAL(status.block_size, model.size);
-        CHECK(status.stride >= model.size && status.blocks >= model.count && status.reserved >= status.blocks * status.stride);
+        CHECK(status.stride >= model.size && status.blocks >= model.count &&
+              status.reserved >= status.blocks * status.stride);
     }
     if (seed % 2 == 0)
         while (model.count > 0) take_away(&model, &state);
@@ -133,7 +134,8 @@ static void test_freed_blocks_are_used_again(void) {
 
 static void test_bad_frees_are_told(void) {
     for (int kind = 0; kind < 3; kind++) {
-        cc_pool_options_t options = {.block_size = 24, .checked = true, .shared = kind > 0, .fixed = kind > 1, .blocks = 10};
+        cc_pool_options_t options = {
+            .block_size = 24, .checked = true, .shared = kind > 0, .fixed = kind > 1, .blocks = 10};
         cc_pool_t *pool = cc_pool_create(&options);
         char *block = cc_pool_alloc(pool), *other = cc_pool_alloc(pool), foreign[24];
         CHECK_EQUAL(cc_pool_free(pool, foreign), CC_ERROR_ARGUMENT);
@@ -179,7 +181,8 @@ static void test_chunks_double(void) {
 
 /* A thread that has a cache of one pool must not take it for that of another, a checked one. */
 static void test_two_pools(void) {
-    cc_pool_options_t options = {.block_size = 32, .shared = true}, checked = {.block_size = 32, .shared = true, .checked = true};
+    cc_pool_options_t options = {.block_size = 32, .shared = true},
+                      checked = {.block_size = 32, .shared = true, .checked = true};
     cc_pool_t *one = cc_pool_create(&options), *other = cc_pool_create(&checked), *third = cc_pool_create(&checked);
     void *block = cc_pool_alloc(one), *before = cc_pool_alloc(other);
     CHECK_EQUAL(cc_pool_free(third, before), CC_ERROR_ARGUMENT);

@@ -1,5 +1,5 @@
-/* test_pool_shared.c: pools that many threads use: no block is given out twice, none is lost, whoever frees it and whichever thread
- * ends. */
+/* test_pool_shared.c: pools that many threads use: no block is given out twice, none is lost, whoever frees it and
+ * whichever thread ends. */
 #include "cc/pool.h"
 
 #include "../check.h"
@@ -71,7 +71,8 @@ static void test_storm(void) {
     storm(&growing);
     cc_pool_options_t exact = {.block_size = sizeof(block_t), .shared = true, .fixed = true, .blocks = 300};
     storm(&exact);
-    cc_pool_options_t cached = {.block_size = sizeof(block_t), .shared = true, .fixed = true, .cached = true, .blocks = 900};
+    cc_pool_options_t cached = {
+        .block_size = sizeof(block_t), .shared = true, .fixed = true, .cached = true, .blocks = 900};
     storm(&cached);
     cc_pool_options_t large = {.block_size = 70000, .shared = true}; /* a batch of one */
     storm(&large);
@@ -107,7 +108,8 @@ static void come_and_go(size_t index, void *argument) {
 static void test_ended_threads_leave_their_blocks(void) {
     cc_pool_options_t options = {.block_size = 64, .shared = true};
     pool = cc_pool_create(&options);
-    for (int turn = 0; turn < 200 / (CHECK_DIVISOR < 20 ? CHECK_DIVISOR : 20); turn++) check_threads(2, come_and_go, NULL);
+    for (int turn = 0; turn < 200 / (CHECK_DIVISOR < 20 ? CHECK_DIVISOR : 20); turn++)
+        check_threads(2, come_and_go, NULL);
     /* 200 blocks at once if the threads ever met, and those that lie in caches: two chunks of the pool's. */
     CHECK(cc_pool_status(pool).reserved < 500 * 64);
     CHECK_EQUAL(cc_pool_status(pool).live, 0);

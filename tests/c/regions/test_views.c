@@ -7,7 +7,8 @@ static void check_contract(const cc_mem_methods_t *methods, size_t most) {
     void *context = methods->context, *blocks[40];
     CHECK_EQUAL(methods->init(context), CC_OK);
     CHECK(methods->malloc(0, context) == NULL);
-    CHECK(methods->malloc(check_hide(SIZE_MAX), context) == NULL && methods->malloc(check_hide(PTRDIFF_MAX), context) == NULL);
+    CHECK(methods->malloc(check_hide(SIZE_MAX), context) == NULL &&
+          methods->malloc(check_hide(PTRDIFF_MAX), context) == NULL);
     CHECK_EQUAL(methods->roundup(check_hide(SIZE_MAX), context), 0);
     CHECK_EQUAL(methods->size(NULL, context), 0);
     methods->free(NULL, context);
@@ -16,11 +17,13 @@ static void check_contract(const cc_mem_methods_t *methods, size_t most) {
         size_t size = 1 + check_random(&state) % most;
         blocks[i] = methods->malloc(size, context);
         CHECK(blocks[i] != NULL && (uintptr_t)blocks[i] % 16 == 0);
-        CHECK(methods->roundup(size, context) >= size && methods->roundup(size, context) <= methods->size(blocks[i], context));
+        CHECK(methods->roundup(size, context) >= size &&
+              methods->roundup(size, context) <= methods->size(blocks[i], context));
         memset(blocks[i], i, methods->size(blocks[i], context));
     }
     for (int round = 0; round < 400; round++) {
-        size_t at = check_random(&state) % 40, size = 1 + check_random(&state) % most, kept = methods->size(blocks[at], context);
+        size_t at = check_random(&state) % 40, size = 1 + check_random(&state) % most,
+               kept = methods->size(blocks[at], context);
         blocks[at] = methods->realloc(blocks[at], size, context);
         CHECK(blocks[at] != NULL && methods->size(blocks[at], context) >= size);
         if (kept > size) kept = size;
@@ -33,7 +36,8 @@ static void check_contract(const cc_mem_methods_t *methods, size_t most) {
     }
     CHECK(methods->realloc(blocks[0], check_hide(SIZE_MAX), context) == NULL);
     for (size_t at = 0; at < 40; at++) {
-        for (size_t i = 0; i < methods->size(blocks[at], context); i++) CHECK_EQUAL(((unsigned char *)blocks[at])[i], at);
+        for (size_t i = 0; i < methods->size(blocks[at], context); i++)
+            CHECK_EQUAL(((unsigned char *)blocks[at])[i], at);
         methods->free(blocks[at], context);
     }
     methods->shutdown(context);
@@ -66,7 +70,8 @@ static void test_the_latest_is_taken_back(void) {
     CHECK(cc_heap_validate(heap));
 }
 
-/* A text that grows and a stack of temporary blocks take no more than they must, except where each allocation is watched. */
+/* A text that grows and a stack of temporary blocks take no more than they must, except where each allocation is
+ * watched. */
 static void test_growing_in_an_arena(void) {
     CC_CLEANUP(cc_arena_cleanup) cc_arena_t *arena = cc_arena_create(1 << 16, NULL);
     cc_mem_methods_t methods = cc_arena_methods(arena);
@@ -111,7 +116,8 @@ static void test_nothing_given_is_nothing_got(void) {
     CC_CLEANUP(cc_arena_cleanup) cc_arena_t *arena = cc_arena_create(0, NULL);
     CC_CLEANUP(cc_heap_cleanup) cc_heap_t *heap = cc_heap_create(NULL);
     CHECK(cc_arena_dup(arena, NULL, 5) == NULL && cc_arena_strdup(arena, NULL) == NULL);
-    CHECK(cc_heap_dup(heap, NULL, 5) == NULL && cc_heap_strdup(heap, NULL) == NULL && cc_heap_strdupl(heap, NULL, 5) == NULL);
+    CHECK(cc_heap_dup(heap, NULL, 5) == NULL && cc_heap_strdup(heap, NULL) == NULL &&
+          cc_heap_strdupl(heap, NULL, 5) == NULL);
     CHECK(cc_heap_strcat(heap, NULL, "") == NULL && cc_heap_strcat(heap, "", NULL) == NULL);
 }
 
