@@ -1,5 +1,6 @@
 /* test_fault.c: every request of this layer to the system and to the allocators below fails, one after the other: an
- * error or NULL, nothing lost, and the next attempt succeeds. variants: fault fault-libc */
+ * error or NULL, nothing lost, and the next attempt succeeds.
+ * variants: fault fault-libc */
 #include "base/fault.h"
 #include "cc/methods.h"
 

@@ -1,5 +1,6 @@
 /* test_sqlite.c: the real SQLite on each backend: the same answers as on its own allocator, no leak, at limits and in
- * threads. libraries: sqlite3 */
+ * threads.
+ * libraries: sqlite3 */
 #include <limits.h>
 #include <sqlite3.h>
 

@@ -1,5 +1,6 @@
 /* test_fault.c: every request of a region for memory fails, one after the other: NULL or an error, and the region is as
- * it was and goes on. variants: fault fault-libc */
+ * it was and goes on.
+ * variants: fault fault-libc */
 #include "base/fault.h"
 #include "cc/debug_malloc.h"
 #include "cc/regions.h"
