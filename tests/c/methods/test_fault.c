@@ -2,11 +2,16 @@
  * error or NULL, nothing lost, and the next attempt succeeds.
  * variants: fault fault-libc */
 #include "base/fault.h"
-#include "cc/methods.h"
+#include "cc/debug_malloc.h"
 
+#undef malloc
+#undef free
 #include "../check.h"
 
+#include <errno.h>
+
 static size_t leaks, leaked_blocks, others;
+static bool debug_failed; /* one of the calls of use_debug_malloc got no memory */
 
 static void see(const cc_mem_problem_t *problem, void *context) {
     (void)context;
@@ -22,7 +27,7 @@ static size_t use(const char *backend, bool leak) {
     CHECK_EQUAL(cc_mem_config(&config), CC_OK);
     void *blocks[8];
     for (size_t i = 0; i < 8; i++) {
-        blocks[i] = i % 2 == 0 ? cc_mem_malloc(100 + i) : cc_mem_zalloc(1000);
+        blocks[i] = i % 2 == 0 ? cc_mem_malloc(100 + i) : cc_mem_calloc(10, 100);
         nulls += blocks[i] == NULL;
         if (blocks[i] == NULL) continue;
         memset(blocks[i], 7, 100);
@@ -113,9 +118,43 @@ static void test_the_debug_table_cannot_grow(void) {
     cc_mem_debug_destroy(&methods);
 }
 
+/* cc/debug_malloc.h: NULL or ENOMEM, and nothing lost. */
+static void use_debug_malloc(void) {
+    char *one = cc_debug_malloc(10, "file.c", 1), *other = cc_debug_calloc(10, 10, "file.c", 2);
+    if (one != NULL) memset(one, 1, 10);
+    char *moved = one != NULL ? cc_debug_realloc(one, 1000, "file.c", 3) : NULL;
+    if (moved != NULL) one = moved;
+    for (int i = 0; one != NULL && i < 10; i++) CHECK_EQUAL(one[i], 1);
+    char *text = cc_debug_strdup("text", "file.c", 4);
+    void *aligned = cc_debug_aligned_alloc(1 << 12, 10, "file.c", 5), *page = NULL;
+    bool failed = one == NULL || moved == NULL || other == NULL || text == NULL || aligned == NULL;
+    int status = cc_debug_posix_memalign(&page, 1 << 12, 10, "file.c", 6);
+    CHECK_EQUAL(status, page == NULL ? ENOMEM : 0);
+    failed = failed || page == NULL;
+    void *blocks[] = {one, other, text, aligned, page};
+    for (int i = 0; i < 5; i++) cc_debug_free(blocks[i], "file.c", 7);
+    CHECK_EQUAL(cc_debug_malloc_leaks(), 0);
+    debug_failed = failed;
+}
+
+static void test_debug_malloc(void) {
+    for (int persistent = 0; persistent < 2; persistent++) {
+        for (uint64_t number = 1, requests = number; number <= requests; number++) {
+            cc_fault_arm(number, persistent);
+            use_debug_malloc();
+            if (number == 1) CHECK(debug_failed);
+            cc_fault_arm(0, false);
+            use_debug_malloc();
+            CHECK(!debug_failed);
+            requests = cc_fault_requests(); /* without a failure, so that no early end hides the later ones */
+        }
+    }
+}
+
 int main(void) {
     RUN(test_the_core_on_each_backend);
     RUN(test_instances);
     RUN(test_the_debug_table_cannot_grow);
+    RUN(test_debug_malloc);
     return 0;
 }

@@ -2,17 +2,11 @@
  * it was and goes on.
  * variants: fault fault-libc */
 #include "base/fault.h"
-#include "cc/debug_malloc.h"
 #include "cc/regions.h"
 
 #include "../check.h"
 
 #include <unistd.h>
-
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
 
 static size_t nulls;
 
@@ -151,17 +145,27 @@ static void use_file(void) {
     unlink(name);
 }
 
-static void use_debug_malloc(void) {
-    char *one = seen(cc_debug_malloc(10, "file.c", 1)), *other = seen(cc_debug_calloc(10, 10, "file.c", 2));
-    if (one != NULL) memset(one, 1, 10);
-    char *moved = one != NULL ? seen(cc_debug_realloc(one, 1000, "file.c", 3)) : NULL;
-    if (moved != NULL) one = moved;
-    for (int i = 0; one != NULL && i < 10; i++) CHECK_EQUAL(one[i], 1);
-    char *text = seen(cc_debug_strdup("text", "file.c", 4));
-    cc_debug_free(one, "file.c", 5);
-    cc_debug_free(other, "file.c", 6);
-    cc_debug_free(text, "file.c", 7);
-    CHECK_EQUAL(cc_debug_malloc_leaks(), 0);
+static void use_views(void) {
+    cc_pool_options_t options = {.block_size = 3000};
+    cc_arena_t *arena = seen(cc_arena_create(256, NULL));
+    cc_heap_t *heap = seen(cc_heap_create(NULL));
+    cc_pool_t *pool = seen(cc_pool_create(&options));
+    for (int kind = 0; kind < 3; kind++) {
+        if ((kind == 0 ? (void *)arena : kind == 1 ? (void *)heap : (void *)pool) == NULL) continue;
+        cc_mem_methods_t methods = kind == 0   ? cc_arena_methods(arena)
+                                   : kind == 1 ? cc_heap_methods(heap)
+                                               : cc_pool_methods(pool);
+        char *block = seen(methods.malloc(1000, methods.context));
+        if (block == NULL) continue;
+        memset(block, 1, 1000);
+        char *moved = seen(methods.realloc(block, 3000, methods.context));
+        if (moved != NULL) block = moved;
+        for (int i = 0; i < 1000; i++) CHECK_EQUAL(block[i], 1);
+        methods.free(block, methods.context);
+    }
+    cc_arena_destroy(arena);
+    cc_heap_destroy(heap);
+    cc_pool_destroy(pool);
 }
 
 static void sweep(void (*use)(void)) {
@@ -204,8 +208,8 @@ static void test_file(void) {
     sweep(use_file);
 }
 
-static void test_debug_malloc(void) {
-    sweep(use_debug_malloc);
+static void test_views(void) {
+    sweep(use_views);
 }
 
 int main(void) {
@@ -215,6 +219,6 @@ int main(void) {
     RUN(test_pool_from_another_thread);
     RUN(test_buffer);
     RUN(test_file);
-    RUN(test_debug_malloc);
+    RUN(test_views);
     return 0;
 }
