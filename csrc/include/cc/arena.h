@@ -74,7 +74,7 @@ typedef struct cc_arena_mark_t {
 CC_API cc_arena_mark_t cc_arena_mark(const cc_arena_t *arena);
 
 /* Takes back all that was allocated since the mark; the memory stays the arena's, for its next allocations. Marks are
- * nested: CC_ERROR_STATE, and nothing is done, for one that an earlier rewind or reset has taken back, unless what was
+ * nested. A mark that an earlier rewind or reset has taken back does nothing and gives CC_ERROR_STATE, unless what was
  * allocated since hides that. */
 CC_API int cc_arena_rewind(cc_arena_t *arena, cc_arena_mark_t mark);
 
@@ -84,10 +84,10 @@ CC_API void cc_arena_reset(cc_arena_t *arena);
 /* Gives back blocks that nothing lies in (as after a reset). */
 CC_API void cc_arena_trim(cc_arena_t *arena);
 
-/* used: bytes up to the present end of each block in use, gaps included; reserved: of all blocks with the
- * bookkeeping. */
 typedef struct cc_arena_status_t {
-    size_t used, reserved, blocks;
+    size_t used;     /* bytes up to the present end of each block in use, gaps included */
+    size_t reserved; /* bytes of all blocks with the bookkeeping */
+    size_t blocks;
 } cc_arena_status_t;
 
 CC_API cc_arena_status_t cc_arena_status(const cc_arena_t *arena);

@@ -9,13 +9,13 @@ extern "C" {
 #endif
 
 /* An event lets threads sleep until another one has changed something, without a lock around the change. All zero: a
- * new one; it needs no destruction. Who changes something tells the event after the change, in one load when nobody
- * waits:
+ * new one; it needs no destruction. A thread that changes something tells the event after the change; that is one load
+ * when nobody waits:
  *
  *     cc_queue_put(queue, self, value);
  *     cc_event_signal(&not_empty);
  *
- * and who waits for it looks once more between cc_event_begin and cc_event_wait:
+ * and a thread that waits for it looks once more between cc_event_begin and cc_event_wait:
  *
  *     while ((result = cc_queue_get(queue, self, &value)) == 0) {
  *         uint32_t ticket = cc_event_begin(&not_empty);
@@ -24,9 +24,10 @@ extern "C" {
  *         if (result != 0) break;
  *     }
  *
- * No change is missed that is made by an operation of this header, or by any sequentially consistent one: of the two
- * sides one comes first, and the other sees it. Who gives up waiting signals once more: the signal that woke it may
- * have been another's. In a forked child nobody waits: events need no care. */
+ * No change is missed that is made by an operation of cc/queue.h or cc/stack.h, or by any sequentially consistent one:
+ * of the change and the last look one comes first, and the other sees it. A thread that gives up waiting signals once
+ * more, because the signal that woke it may have been meant for another. In a forked child nobody waits: events need no
+ * care. */
 typedef struct cc_event {
     uint32_t sequence; /* of signals; private, like the rest */
     uint32_t waiters;
@@ -46,9 +47,8 @@ CC_API void cc_event_end(cc_event_t *event);
 /* Wakes a thread, or all threads, if any wait: those first that have waited longest. */
 CC_API void cc_event_wake(cc_event_t *event, bool all); /* for the inlines */
 
-/* Whoever is woken may find that a thread that did not sleep was quicker, again and again. One that has had enough of
- * that insists: until it relents, those that come new and those that do not insist should stand back (and wait
- * themselves). */
+/* A thread that was woken may find, again and again, that one that did not sleep was quicker. Then it may insist: until
+ * it relents, threads that do not insist should stand back and wait, too. */
 CC_API void cc_event_insist(cc_event_t *event);
 CC_API void cc_event_relent(cc_event_t *event);
 CC_API bool cc_event_stand_back(const cc_event_t *event); /* for the inlines */

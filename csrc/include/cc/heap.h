@@ -69,7 +69,7 @@ CC_API char *cc_heap_printf(cc_heap_t *heap, const char *format, ...) CC_ATTRIBU
 CC_API char *cc_heap_vprintf(cc_heap_t *heap, const char *format, va_list arguments)
     CC_ATTRIBUTE((format(printf, 2, 0)));
 
-/* The latest allocation that is still there, and its size (`size` may be NULL); NULL when there is none. */
+/* The latest allocation that was not taken back, and its size (`size` may be NULL). NULL when there is none. */
 CC_API void *cc_heap_get_top(const cc_heap_t *heap, size_t *size);
 
 /* Takes the latest allocation back. CC_ERROR_STATE when there is none. */
@@ -83,8 +83,8 @@ typedef struct cc_heap_checkpoint_t {
 
 CC_API cc_heap_checkpoint_t cc_heap_checkpoint(const cc_heap_t *heap);
 
-/* Takes back all that was allocated since, block by block, and gives the blocks back. As with marks
- * of arenas, CC_ERROR_STATE for a checkpoint that was taken back itself, where that can be seen. */
+/* Takes back all that was allocated since the checkpoint, and gives the blocks that it lay in back. CC_ERROR_STATE for
+ * a checkpoint that an earlier release has taken back, unless what was allocated since hides that. */
 CC_API int cc_heap_release(cc_heap_t *heap, cc_heap_checkpoint_t checkpoint);
 
 /* Takes everything back and keeps the first block. */
@@ -100,12 +100,13 @@ CC_API int cc_heap_add_spare(cc_heap_t *heap, size_t size);
  * after a checkpoint that was taken since it was allocated: the checkpoint would be lost. */
 CC_API cc_mem_methods_t cc_heap_methods(cc_heap_t *heap);
 
-CC_API size_t cc_heap_total_size(const cc_heap_t *heap);  /* of all blocks with the bookkeeping, but for a spare one */
-CC_API size_t cc_heap_block_count(const cc_heap_t *heap); /* without a spare one */
+/* Bytes of all blocks with the bookkeeping, and their number; neither counts a spare block. */
+CC_API size_t cc_heap_total_size(const cc_heap_t *heap);
+CC_API size_t cc_heap_block_count(const cc_heap_t *heap);
 
-/* Whether all headers and sums fit each other; in debug builds also whether nothing was written behind an allocation.
- * Those builds look at what they take back in the same way, and abort with a message where it is damaged. Takes time in
- * proportion to the allocations. */
+/* Whether all headers and sums fit each other, and in debug builds whether nothing was written behind an allocation.
+ * Takes time in proportion to the allocations. (Debug builds also check what they take back, and abort with a message
+ * where it is damaged.) */
 CC_API bool cc_heap_validate(const cc_heap_t *heap);
 
 /* Writes a line for the heap and one for each block. */

@@ -30,7 +30,7 @@ typedef struct cc_map cc_map_t;
 
 enum { CC_MAP_NO_PREFIX = 0 }; /* the kind of keys whose prefix says nothing */
 
-/* What to look for. The map reads it during the call only; it is changed by nobody. */
+/* What to look for. The map reads it during the call only, and nobody changes it. */
 typedef struct cc_map_key {
     uint64_t prefix;
     void *object; /* what the hooks get; ignored by maps without hooks */
@@ -61,21 +61,22 @@ typedef struct cc_map_entry {
 /* How keys and values are compared and counted. Every hook may be NULL. The struct is the caller's; it and the hooks
  * must stay as long as any domain that a map of this type was made with.
  *
- * quick_compare: orders two objects of which neither kind nor prefix could tell; true when it can, false to have
- * `compare` called. It is called inside a section: it runs no foreign code, takes no lock, uses no map. (Without
- * `deferred`: nor anything that could let another thread go on with this map.) compare: the same for whatever it takes
- * to know. Called outside the sections and locks of the map, with `stored` held: it may block, use the same map, and
- * fail: any number below -15 ends the operation, which then returns it and has changed nothing. *order: below 0: stored
- * < wanted; 0: the same key; above 0: stored > wanted. An order that contradicts itself misplaces keys and does no
- * other harm.
- *
- * hold_…: one more reference to an object or value, NULL is never given. Called inside sections and under locks: it
- * does nothing but count. release_…: one less. Called outside of locks of the map and, in the calling thread, of its
- * sections; with `deferred` also where a domain frees (cc_smr_free_function_t): then it does what is allowed there
- * only.
- *
- * deferred: true: what leaves the map is released when no section can still read it. False: at the end of the
- * operation; for callers whose operations do not overlap but where `compare` runs (a global interpreter lock). */
+ * quick_compare  Orders two objects that neither kind nor prefix could tell apart: true and *order, or false to have
+ *                `compare` called. It is called inside a section, so it runs no foreign code, takes no lock and uses no
+ *                map. Without `deferred` it also does nothing that could let another thread go on with this map.
+ * compare        Orders them, whatever it takes. It is called outside the sections and locks of the map, with `stored`
+ *                held. It may block, use the same map, and fail: any result below -15 ends the operation, which returns
+ *                it and has changed nothing.
+ * *order         Below 0: stored < wanted. 0: the same key. Above 0: stored > wanted. An order that contradicts itself
+ *                misplaces keys and does no other harm.
+ * hold_…         One more reference to an object or a value, which is never NULL. It is called inside sections and
+ *                under locks, so it does nothing but count.
+ * release_…      One reference less. It is called outside the locks of the map and outside the calling thread's
+ *                sections of it. With `deferred` it is also called where a domain frees nodes, and then does only what
+ *                a cc_smr_free_function_t may do.
+ * deferred       True: what leaves the map is released when no section can still read it. False: it is released at the
+ *                end of the operation; this is for callers whose operations do not overlap, except while `compare`
+ *                runs (as under a global interpreter lock). */
 typedef struct cc_map_type {
     bool (*quick_compare)(void *context, void *stored, void *wanted, int *order);
     int (*compare)(void *context, void *stored, void *wanted, int *order);
@@ -87,22 +88,21 @@ typedef struct cc_map_type {
 } cc_map_type_t;
 
 /* A new map. type NULL: no hooks at all: a key is its prefix, values are any pointers. `context` is passed to the
- * compare hooks. domain NULL: one of the map's own (IBR); else it must outlive the map, and may serve many. NULL when
- * there is no memory. The caller destroys it. */
+ * compare hooks. domain NULL: one of the map's own, with IBR. A domain that is given must outlive the map, and may
+ * serve many maps. NULL when there is no memory. The caller destroys the map. */
 CC_API cc_map_t *cc_map_create(const cc_map_type_t *type, void *context, cc_smr_t *domain)
     CC_ATTRIBUTE((warn_unused_result));
 
-/* Releases everything and frees the map; NULL is ignored. No other thread may be using it. With a domain of the
- * caller's, some of it is freed and released only when that domain gets to it, with one of its own before this
- * returns. */
+/* Releases everything and frees the map; NULL is ignored. No other thread may be using it. With a domain
+ * of its own, all is freed and released before this returns; with one of the caller's, when that domain gets to it. */
 CC_API void cc_map_destroy(cc_map_t *map);
 
-/* Finds the value of a key: 1 and *value, held for the caller; 0 and *value NULL: there is no such key. value NULL:
- * only tells. -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's error. */
+/* Finds the value of a key: 1 and *value, held for the caller; 0 and *value NULL: there is no such key. value may
+ * be NULL. -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's error. */
 CC_API int cc_map_get(cc_map_t *map, const cc_map_key_t *key, void **value);
 
-/* The same, with `other` instead of NULL, held for the caller like a value of the map. Keys that are there as often as
- * not are no harder for it: nothing in it branches on whether they are. */
+/* The same, but *value is `other` where there is no such key; it is held for the caller, as a value of the map would
+ * be. Nothing in it branches on whether the key is there, so it is as fast where that is hard to predict. */
 CC_API int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **value);
 
 /* The same for callers who exclude all others from the map meanwhile, by a lock that orders them (an interpreter's
@@ -120,9 +120,9 @@ typedef enum cc_map_mode {
 /* What cc_map_put returns: a sum. */
 enum { CC_MAP_STORED = 1, CC_MAP_FOUND = 2 };
 
-/* Stores a value, in one step with looking at what is there. The map holds the value, and the key's object when the key
- * is new (a key that is there keeps its object); the caller's own references stay its own. `old` may be NULL; else it
- * gets the value that was there, held for the caller, and is not written where no CC_MAP_FOUND is returned.
+/* Looks at what is there and stores a value, in one step. The map holds the value, and the key's object when the key
+ * is new (a key that is there keeps its object); the caller's own references stay its own. `old` may be NULL; else,
+ * where CC_MAP_FOUND is returned, it gets the value that was there, held for the caller.
  * -CC_ERROR_MEMORY, -CC_ERROR_LIMIT (the tree would be too high: more keys than there is memory for) or the hook's
  * error: nothing has changed. */
 CC_API int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_t mode, const void *expected,
@@ -145,8 +145,8 @@ typedef enum cc_map_place {
 } cc_map_place_t;
 
 /* Finds the entry at a place, as of one moment: 1 and *entry, key and value held for the caller; 0: there is none.
- * -CC_ERROR_MEMORY (also where many removals have found no memory to tidy up with, so that there is too much to pass)
- * or the hook's error. */
+ * -CC_ERROR_MEMORY (also where removals found no memory to tidy up with so often that there are too many empty nodes to
+ * pass) or the hook's error. */
 CC_API int cc_map_find(cc_map_t *map, cc_map_place_t place, const cc_map_key_t *key, cc_map_entry_t *entry);
 
 /* Removes the entry at CC_MAP_FIRST or CC_MAP_LAST: 1 and *entry (not NULL), held for the caller; 0: the map is empty.
@@ -155,8 +155,8 @@ CC_API int cc_map_pop(cc_map_t *map, cc_map_place_t place, cc_map_entry_t *entry
 
 /* ---- scans ------------------------------------------------------------------------------------------------------- */
 
-/* A position in a map and where to stop; one thread at a time uses it, and no hook that its scan calls. The objects of
- * low, high and at are held by it (for garbage collectors that must see every reference); the rest is private. */
+/* A position in a map, and where to stop. One thread at a time uses it; the hooks that its scan calls do not. It holds
+ * the objects of low, high and at, which garbage collectors may need to see; the rest is private. */
 typedef struct cc_map_cursor {
     cc_map_t *map;
     cc_map_key_t low, high, at;
@@ -179,10 +179,10 @@ CC_API void cc_map_cursor_begin(cc_map_cursor_t *cursor, cc_map_t *map, const cc
 
 /* Writes the next entries, 1 to `capacity` (> 0), keys and values held for the caller; returns how many, 0 at the end
  * (and again when called again). Fewer than `capacity` only at the end, or when others have changed the map meanwhile.
- * Weakly consistent: keys come in order, each at most once; a key that is there all the time comes, one that comes or
- * goes meanwhile may. The keys of one call that lie in one node are as of one moment, each value as of some moment of
- * the call. Errors: -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's; after one the scan may go
- * on. */
+ * Weakly consistent: keys come in order, each at most once. A key that is in the map all the time comes; one that is
+ * added or removed meanwhile may come or not. The keys of one call that lie in one node are as of one moment, each
+ * value as of some moment of the call. Errors: -CC_ERROR_MEMORY (no handle could be made for the thread) or the hook's;
+ * after one the scan may go on. */
 CC_API int cc_map_scan(cc_map_cursor_t *cursor, cc_map_entry_t *entries, size_t capacity);
 
 /* Ends it: releases what the cursor holds. Again: nothing. */
@@ -193,14 +193,14 @@ CC_API void cc_map_cursor_end(cc_map_cursor_t *cursor);
 /* Removes everything, in one step; takes time in proportion. 0 or -CC_ERROR_MEMORY (nothing has changed). */
 CC_API int cc_map_clear(cc_map_t *map);
 
-/* How many keys there are: exact when nobody is changing the map, otherwise a number that was right but for changes in
- * flight. (This and the next: 0 in a thread that there is no memory to make a handle for.) */
+/* How many keys there are: exact when nobody is changing the map, otherwise right but for changes in flight. This and
+ * the next give 0 where there is no memory to make a handle for the thread. */
 CC_API size_t cc_map_count(const cc_map_t *map);
 
 /* Bytes that the map takes: its nodes and itself, without what it refers to and what waits to be freed. */
 CC_API size_t cc_map_memory_usage(const cc_map_t *map);
 
-/* Frees and releases what this thread's operations have left to wait, as cc_smr_drain. */
+/* Frees and releases what this thread's operations have retired, as cc_smr_drain does. */
 CC_API int cc_map_drain(cc_map_t *map, uint64_t timeout_ns);
 
 /* Calls `visit` for each reference that the map holds to an object or value (an object may have several), until it

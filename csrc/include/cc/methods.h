@@ -3,8 +3,8 @@
  *
  * Units are bytes. Every function may be called from any thread, also concurrently, unless it says otherwise; fork() is
  * safe: libcc's locks are held across it. A block belongs to the caller until it is freed by the methods that it came
- * from. Functions that return int give 0 (CC_OK) or another cc_status_t; nothing here aborts, but a `debug` backend
- * that was told to. */
+ * from. Functions that return int give 0 (CC_OK) or another cc_status_t; nothing here aborts, except a
+ * `debug` backend that was told to. */
 #ifndef CC_METHODS_H
 #define CC_METHODS_H
 
@@ -203,11 +203,11 @@ CC_API size_t cc_mem_size(const void *pointer);
 typedef struct cc_mem_status_t {
     uint64_t current;       /* bytes in live blocks */
     uint64_t high_water;    /* the most that current was */
-    uint64_t count;         /* blocks allocated; a realloc of a block is none */
+    uint64_t count;         /* blocks allocated; resizing a block does not count */
     uint64_t current_count; /* live blocks */
     uint64_t highest_count; /* the most that current_count was */
-    uint64_t largest;       /* the largest size asked for, refused ones included */
-    uint64_t failed;        /* requests that got NULL, but for size 0 */
+    uint64_t largest;       /* the largest size asked for, also where it was refused */
+    uint64_t failed;        /* requests that got NULL, except those of 0 bytes */
 } cc_mem_status_t;
 
 /* What cc_mem_status resets, after reading: the marks to their current values, the others to 0. */
@@ -232,9 +232,11 @@ CC_API uint64_t cc_mem_highwater(bool reset);
 /* Limits on cc_mem_used; 0: none (the default). Each returns the one before; a negative one changes nothing.
  *
  * Soft: an allocation that would pass it first asks the releasers to give memory back; then it goes ahead all the same.
- * Hard: an allocation that would pass it asks them too, and fails if it still would. The two depend on each other as in
- * SQLite. A new hard limit lowers a soft limit above it and sets a missing one; so a hard limit of 0 ends the soft
- * limit, too. While there is a hard limit, a soft limit of 0 or above it becomes the hard limit. */
+ * Hard: an allocation that would pass it asks them too, and fails if it still would.
+ *
+ * The two depend on each other as in SQLite. A new hard limit lowers a soft limit above it and sets a missing one; so a
+ * hard limit of 0 ends the soft limit, too. While there is a hard limit, a soft limit of 0 or above it becomes the hard
+ * limit. */
 CC_API int64_t cc_mem_soft_limit(int64_t bytes);
 CC_API int64_t cc_mem_hard_limit(int64_t bytes);
 

@@ -27,7 +27,7 @@ typedef struct cc_pool {
 typedef struct cc_pool_options {
     size_t block_size;
     size_t alignment;    /* of blocks, a power of two up to 4096; 0: 16, or 8 for sizes up to 8 */
-    /* fixed: how many there are; else how many the first chunk has. 0: 4 KiB of them, one at least */
+    /* how many there are (fixed), or how many the first chunk has; 0: as many as 4 KiB hold, one at least */
     size_t blocks;
     bool fixed;          /* never more blocks than that; all memory is taken at once */
     bool shared;         /* for any number of threads at a time */
@@ -42,8 +42,8 @@ typedef struct cc_pool_options {
  *
  * Shared pools are lock-free but for growing and for a thread's first call. Each thread keeps up to 64 free blocks
  * (fewer large ones) for itself; a thread that ends leaves them to the others. A fixed shared pool does that only when
- * `cached`, because what one thread keeps another cannot have: without, a request fails only when all blocks are in
- * use. */
+ * `cached`, because what one thread keeps, another cannot have. Without `cached` a request fails only when all blocks
+ * are in use. */
 CC_API cc_pool_t *cc_pool_create(const cc_pool_options_t *options) CC_ATTRIBUTE((warn_unused_result));
 
 /* Bytes of a buffer for options->blocks blocks with these options; 0 where cc_pool_create would refuse them. */
@@ -64,8 +64,8 @@ static inline CC_ATTRIBUTE((warn_unused_result)) void *cc_pool_alloc(cc_pool_t *
     return block;
 }
 
-/* Takes a block back. NULL is ignored. CC_OK; checked pools say CC_ERROR_ARGUMENT of a pointer that is no block's
- * beginning, CC_ERROR_STATE of a block that is not live, and do nothing. Debug builds write it to stderr, too. */
+/* Takes a block back. NULL is ignored. CC_OK. A checked pool does nothing and returns CC_ERROR_ARGUMENT for a pointer
+ * that is no block's beginning, CC_ERROR_STATE for a block that is not live; debug builds also write that to stderr. */
 static inline int cc_pool_free(cc_pool_t *pool, void *block) {
     if (CC_UNLIKELY(!pool->direct || block == NULL)) return cc_pool_free_slowly(pool, block);
     memcpy(block, &pool->free, sizeof pool->free);
@@ -74,14 +74,14 @@ static inline int cc_pool_free(cc_pool_t *pool, void *block) {
 }
 
 /* Calls visit(block, context) for each live block, chunk by chunk, in order of address within each. visit may free that
- * block. Also for shared pools: nobody else may use the pool meanwhile. */
+ * block. Nobody else may use the pool meanwhile, also if it is shared. */
 CC_API void cc_pool_each(cc_pool_t *pool, void (*visit)(void *block, void *context), void *context);
 
 typedef struct cc_pool_status_t {
     size_t block_size; /* as asked for */
     size_t stride;     /* bytes from one block to the next */
-    size_t blocks;     /* that there are */
-    size_t live;       /* of them, allocated; exact while nobody else uses the pool */
+    size_t blocks;     /* live and free ones */
+    size_t live;       /* exact while nobody else uses the pool */
     size_t chunks;
     size_t reserved;   /* bytes of all chunks with the bookkeeping */
 } cc_pool_status_t;

@@ -21,9 +21,9 @@ extern "C" {
  *     if (cc_queue_get(queue, self, &value) == 1) ... */
 typedef struct cc_queue cc_queue_t;
 
-/* An empty queue, which holds at most `capacity` values (0: as many as there is memory for). domain NULL: the one that
- * queues and stacks have in common, of the default scheme, called "queues"; it comes with the first of them and goes
- * with the last. NULL when there is no memory. The caller destroys it, before a domain that he gave. */
+/* An empty queue, which holds at most `capacity` values (0: as many as there is memory for). domain NULL: a domain that
+ * queues and stacks share, called "queues", with the default scheme; it is made with the first of them and destroyed
+ * with the last. NULL when there is no memory. The caller destroys the queue, before a domain that was given. */
 CC_API cc_queue_t *cc_queue_create(cc_smr_t *domain, uint64_t capacity) CC_ATTRIBUTE((warn_unused_result));
 
 /* Frees the queue; NULL is ignored. What is still in it stays the caller's: see cc_queue_visit. pre: no other thread
@@ -54,8 +54,8 @@ CC_API int cc_queue_get_exclusive(cc_queue_t *queue, void **value);
 /* From now on nothing can be put; what is in it can be got. Needs no memory, and may be called again. */
 CC_API void cc_queue_close(cc_queue_t *queue, cc_smr_thread_t *self);
 
-/* How many values are in it; how many have been put since it was made. Exact when nobody puts or gets meanwhile, and
- * the second in any case. */
+/* How many values are in it, exact while nobody puts or gets; and how many have been put since it was made, always
+ * exact. */
 CC_API uint64_t cc_queue_count(cc_queue_t *queue, cc_smr_thread_t *self);
 CC_API uint64_t cc_queue_total(cc_queue_t *queue, cc_smr_thread_t *self);
 
