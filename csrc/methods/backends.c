@@ -25,9 +25,9 @@ static instance_t instances[BACKENDS];
 static cc__backend_settings_t settings;
 static size_t default_bytes = DEFAULT_BYTES;
 
-/* Held while instances begin or end: it keeps others waiting. Its holder may begin the instance below, or be in the
- * program's report function, where it may fork: so the lock is its thread's to take again, and is not held over fork.
- * Locks that a fork holds are never waited for under it, nor it under them. */
+/* Held while an instance begins or ends; other threads wait for it meanwhile. Its holder may begin the instance below,
+ * so it may take the lock again. Its holder may also be in the program's report function, which may fork, so the lock
+ * is not held over a fork. For the same reason it is never waited for under a lock that a fork holds. */
 static cc__mutex_t turn;
 static __thread unsigned turns; /* how often the calling thread has taken it */
 
@@ -181,8 +181,8 @@ static bool says_something(const cc_mem_debug_options_t *options) {
            options->quarantine_bytes != 0 || options->report != NULL || options->report_context != NULL;
 }
 
-/* Whether the buffer of a configuration will do for its backend, or for all that it may come to if its backend takes
- * none. */
+/* Whether the buffer of a configuration will do for its backend. If that backend takes no buffer: for every backend
+ * that does. */
 static bool buffer_is_good(const cc_mem_config_t *config, size_t default_size) {
     static const char nowhere; /* an address for a buffer that is mapped later; nothing is read there */
     const cc__backend_t *chosen = named(config->backend);

@@ -1,13 +1,13 @@
 /* methods/bitmap.h: bits in words of 64, with summaries, so that the lowest bit is found in a few steps.
  *
- * A summary's bit is set when the word below it is not 0, and cleared only when a search finds that the word is: words
- * near the front come and go all the time. */
+ * A summary's bit is set when the word below it becomes other than 0. It is cleared only when a search finds that the
+ * word is 0, because words near the front become 0 and other than 0 all the time. */
 #ifndef CC_METHODS_BITMAP_H
 #define CC_METHODS_BITMAP_H
 
 #include "cc/base.h"
 
-/* For what every call of an allocator does, so that it is compiled for constant arguments by itself. */
+/* For what every call of an allocator does: it is compiled anew for each constant argument. */
 #define CC__HOT static inline __attribute__((always_inline))
 
 enum { CC__BITMAP_LEVELS = 6 };

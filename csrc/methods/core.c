@@ -17,7 +17,7 @@ static const char *backend_name = "mimalloc";
 
 /* Under CC__LOCK_STATUS. */
 static cc_mem_status_t status;
-static uint64_t reserved; /* bytes that allocations on their way have been admitted with */
+static uint64_t reserved; /* bytes that were admitted for allocations that are not counted yet */
 static uint64_t soft_limit, hard_limit, alarm_threshold;
 
 enum { RELEASERS_MAX = 16 };
@@ -63,8 +63,8 @@ CC__AT_FORK(CC__FORK_PRESSURE, .in_child = free_pressure_lock);
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
-/* Initializes the backend without the lock, since that may wait for a thread that is inside the program. When another
- * thread has been quicker, or has configured another backend meanwhile, the backend loses this user again. */
+/* The backend's init is called without the lock, because it may wait for a thread that is in the program's report
+ * function. If meanwhile another thread was quicker, or configured another backend, this init is undone. */
 static const cc_mem_methods_t *start(void) {
     cc__mutex_t *lock = cc__mem_lock(CC__LOCK_CORE);
     for (;;) {
@@ -266,7 +266,7 @@ static void *count_failure(size_t asked, size_t admitted) {
     return NULL;
 }
 
-/* malloc (old NULL) or realloc with all that the mode asks for. */
+/* malloc (if `old` is NULL) or realloc, with all that the mode asks for. */
 static __attribute__((noinline)) void *allocate(const cc_mem_methods_t *methods, unsigned now, void *old, size_t size) {
     bool counted = (now & COUNTED) != 0;
     size_t old_bytes = old != NULL ? methods->size(old, methods->context) : 0;

@@ -2,8 +2,8 @@
  *
  * A block as the one below knows it:
  *     | 16 bytes 0xBE | the user's bytes, 0x55 at first | 8 to 15 bytes 0xBE |
- * Nothing else is kept in it: the records lie in memory of the system's and are found by address, so that no overrun
- * can reach them and a pointer that is none of ours is never followed. A freed block is filled with 0xDD and held back
+ * Nothing else is kept in it. The records lie in memory of their own and are found by address, so no overrun reaches
+ * them, and a pointer that is no block's is never followed. A freed block is filled with 0xDD and held back
  * in a quarantine; when it leaves it must still be 0xDD. Calls of the allocator below and of the program are made
  * without the lock. */
 #include <stdlib.h>
@@ -31,7 +31,7 @@ void cc_mem_debug_title(const char *title) {
 
 /* ---- the bytes of a block ---------------------------------------------------------------------------------------- */
 
-/* From the beginning of the guard behind to its end. */
+/* Bytes of the guard behind a block of `size` bytes. */
 static size_t behind(size_t size) {
     return ((size + 7) & ~(size_t)7) - size + BEHIND;
 }
@@ -159,8 +159,8 @@ void cc__debug_tell(cc__debug_t *self, const cc__debug_finding_t *finding) {
     if (self->options.abort_on_problem && finding->kind != CC_MEM_LEAK) abort();
 }
 
-/* Finds the record of a live block; if there is none reports that and returns NULL. Takes the lock and, on success,
- * keeps it. */
+/* Finds the record of a live block, and then keeps the lock. Otherwise reports what the pointer is, and returns NULL
+ * without the lock. */
 static cc__debug_record_t *lock_block(cc__debug_t *self, const void *pointer) {
     cc__debug_finding_t finding;
     cc__mutex_lock(self->lock);
@@ -176,7 +176,8 @@ static cc__debug_record_t *lock_block(cc__debug_t *self, const void *pointer) {
     return NULL;
 }
 
-/* Lets the oldest blocks go until at most `most` bytes are held. Returns whether any went. */
+/* Gives the oldest blocks in quarantine back until at most `most` bytes are held there. Returns whether there were
+ * any. */
 static bool shrink_quarantine(cc__debug_t *self, size_t most) {
     bool any = false;
     for (;;) {

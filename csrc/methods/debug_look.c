@@ -4,7 +4,8 @@
 
 #include "debug.h"
 
-/* The first damaged block of a list that was allocated after *after, which becomes that one's number; it is mended. */
+/* Finds the first damaged block of a list that was allocated after number *after, sets *after to its number, and mends
+ * it. */
 static bool find_damaged(cc__debug_record_t *first, uint64_t *after, cc__debug_finding_t *finding) {
     for (cc__debug_record_t *record = first; record != NULL; record = record->next) {
         cc_mem_problem_kind_t kind;

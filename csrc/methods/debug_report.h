@@ -30,7 +30,8 @@ typedef struct cc__debug_finding {
 /* Calls the report function of the options, or writes to stderr. */
 void cc__debug_report(const cc_mem_debug_options_t *options, const cc__debug_finding_t *finding);
 
-/* Orders blocks by stack of allocation and title, as strcmp; 0: they belong in one group of leaks. */
+/* Orders blocks by the stack of their allocation and their title, as strcmp does. 0: they belong to one group of
+ * leaks. */
 int cc__debug_compare(const cc__debug_block_t *one, const cc__debug_block_t *other);
 
 #endif

@@ -5,7 +5,7 @@
 static cc_mem_faults_t armed;
 static cc_mem_fault_status_t figures;
 static uint64_t random_state; /* splitmix64 */
-static uint64_t left;         /* requests that fail yet, because of one that did */
+static uint64_t left;         /* requests that are still to fail, because one before them did */
 
 static __thread unsigned benign_depth;
 

@@ -9,7 +9,7 @@
 
 /* ---- locks.c: all locks of the layer, held across fork ----------------------------------------------------------- */
 
-/* In the order in which one thread may take several. */
+/* A thread that takes several takes them in this order. */
 enum cc__mem_lock { CC__LOCK_CORE, CC__LOCK_BACKENDS, CC__LOCK_STATUS, CC__LOCK_FAULTS, CC__LOCK_NAMED };
 
 cc__mutex_t *cc__mem_lock(enum cc__mem_lock name);

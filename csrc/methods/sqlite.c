@@ -10,7 +10,7 @@
 #include "../alloc/observer.h"
 #include "backend.h"
 
-/* The layout of SQLite's sqlite3_mem_methods; result codes of its. */
+/* The layout of SQLite's sqlite3_mem_methods, and some of its result codes. */
 typedef struct sqlite_methods {
     void *(*malloc)(int size);
     void (*free)(void *pointer);
@@ -33,8 +33,8 @@ typedef struct plug {
     _Atomic(const cc_mem_methods_t *) below;
 } plug_t;
 
-/* pre: SQLite has got its methods from cc_sqlite3_mem_methods, in whatever thread: it hands them on to its others
- * itself. */
+/* pre: SQLite was given its methods by cc_sqlite3_mem_methods. Relaxed is enough: SQLite hands its methods on to its
+ * threads under locks of its own. */
 static inline const cc_mem_methods_t *below(const cc__allocator_t *self) {
     return cc__load_relaxed(&((const plug_t *)self)->below);
 }
@@ -174,7 +174,7 @@ static inline void plug_free(const plug_t *plug, const cc_mem_methods_t *methods
         methods->free(pointer, methods->context);
 }
 
-/* Size 0 comes when roundup had to say so: no memory, and the block stays. */
+/* SQLite asks for size 0 when roundup gave 0, which means too large: no memory, and the block stays. */
 static inline void *plug_realloc(const plug_t *plug, const cc_mem_methods_t *methods, void *pointer, int size) {
     if (CC_UNLIKELY(size <= 0)) return NULL;
     if (CC_UNLIKELY(pointer == NULL)) return plug_malloc(plug, methods, size);

@@ -63,7 +63,7 @@ static inline char *entry_start(const char *end) {
 
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
 
-/* Whether the entry ending at `end` is one, by its header; debug builds: and nothing was written behind its bytes. */
+/* Whether the header at `end` is an entry's; in debug builds also whether nothing was written behind its bytes. */
 static bool entry_is_valid(const block_t *block, const char *end) {
     size_t room = (size_t)(end - start_of(block));
     if (room < WORD) return false;
@@ -117,7 +117,7 @@ static void give_block(const cc_heap_options_t *options, block_t *block) {
     (void)cc_pool_free(options->pool, block);
 }
 
-/* A block with room for `content` bytes at least, of `wish` bytes if that can be. NULL, and in *status why. */
+/* A block with room for at least `content` bytes, of `wish` bytes if possible. NULL, and the reason in *status. */
 static block_t *take_block(const cc_heap_options_t *options, size_t content, size_t wish, bool oldest, int *status) {
     size_t least = block_overhead(oldest) + content, size = wish > least ? wish : least;
     bool pooled = false;
@@ -332,7 +332,7 @@ char *cc_heap_printf(cc_heap_t *heap, const char *format, ...) {
 
 /* ---- the top ----------------------------------------------------------------------------------------------------- */
 
-/* The newest block with an entry: a rewind may have left the newest ones empty. NULL if there is none. */
+/* The newest block with an entry; a release may have left newer ones empty. NULL if there is none. */
 static block_t *top_block(const cc_heap_t *heap) {
     block_t *block = heap->block;
     while (block != NULL && block->top == start_of(block)) block = block->before;

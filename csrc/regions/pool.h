@@ -17,7 +17,7 @@ typedef struct cc__chunk {
     size_t bytes;
     size_t blocks;
     char *first;
-    _Atomic(size_t) carved;   /* blocks from the first on that have ever been given out; may be more than there are */
+    _Atomic(size_t) carved;   /* blocks that have ever been given out, in order; it may count beyond the last one */
     _Atomic(uint64_t) *live;  /* a bit for each block: checked pools keep it; else made when it is asked for */
     _Atomic(uint32_t) *links; /* exact pools: for each free block the next one's index + 1 */
 } cc__chunk_t;

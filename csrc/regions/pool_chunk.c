@@ -29,7 +29,7 @@ void cc__pool_begin_chunk(cc__pool_t *pool, void *memory, size_t bytes, size_t b
     chunk->first = (char *)memory + chunk_overhead(pool, blocks);
     chunk->first += cc__gap(chunk->first, pool->options.alignment);
     cc__region_close(chunk->first, blocks * pool->stride);
-    cc__store_release(&pool->chunk, chunk); /* pairs with the acquire loads of who carves: the chunk is complete */
+    cc__store_release(&pool->chunk, chunk); /* pairs with the acquire loads below: the chunk is complete */
 }
 
 int cc__pool_grow(cc__pool_t *pool) {
@@ -42,7 +42,7 @@ int cc__pool_grow(cc__pool_t *pool) {
 }
 
 size_t cc__pool_carve(cc__pool_t *pool, size_t most, char **first) {
-    cc__chunk_t *chunk = cc__load_acquire(&pool->chunk); /* pairs with the release store in begin_chunk */
+    cc__chunk_t *chunk = cc__load_acquire(&pool->chunk); /* pairs with the release store in cc__pool_begin_chunk */
     if (chunk == NULL || cc__load_relaxed(&chunk->carved) >= chunk->blocks) return 0;
     size_t at = cc__add_relaxed(&chunk->carved, most); /* blocks are claimed by the addition alone */
     if (at >= chunk->blocks) return 0;
@@ -51,7 +51,7 @@ size_t cc__pool_carve(cc__pool_t *pool, size_t most, char **first) {
 }
 
 cc__chunk_t *cc__pool_find(const cc__pool_t *pool, const void *address, size_t *index, size_t *inside) {
-    cc__chunk_t *chunk = cc__load_acquire(&pool->chunk); /* pairs with the release store in begin_chunk */
+    cc__chunk_t *chunk = cc__load_acquire(&pool->chunk); /* pairs with the release store in cc__pool_begin_chunk */
     for (; chunk != NULL; chunk = chunk->before) {
         uintptr_t offset = (uintptr_t)address - (uintptr_t)chunk->first;
         if (offset >= chunk->blocks * pool->stride) continue;

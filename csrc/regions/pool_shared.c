@@ -12,8 +12,8 @@
 #include "../base/fault.h"
 #include "../base/fork.h"
 
-/* The caches' lists, the pools' numbers and the common caches; chunks and magazines. In this order; held across
- * fork. */
+/* caches_lock: the caches' lists, the pools' numbers, the common caches. growth_lock: chunks and magazines. They are
+ * taken in this order and held over a fork. */
 static cc__mutex_t caches_lock, growth_lock;
 static cc__pool_t **pools; /* by number; NULL: free */
 static size_t pools_size;

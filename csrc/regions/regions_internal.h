@@ -21,7 +21,7 @@ enum { CC__WATCHED = 0, CC__GAP = 0 };
 
 enum { CC__ALIGNMENT = 16 };
 
-/* No region and no request is larger; sums of a few of them do not wrap. */
+/* No region and no request is larger, so sums of a few of them do not wrap. */
 #define CC__MOST ((size_t)PTRDIFF_MAX / 4)
 
 /* Bytes to the next multiple of `alignment`. */
@@ -43,7 +43,7 @@ static inline void cc__region_give(const cc_mem_methods_t *allocator, void *poin
         cc_free(pointer, size);
 }
 
-/* A range of a region begins or ends to be somebody's. */
+/* A range of a region is given to the user, or taken back. */
 static inline void cc__region_open(void *pointer, size_t size) {
     cc__unpoison(pointer, size);
     cc__debug_fill(pointer, CC__FILL_FRESH, size);
