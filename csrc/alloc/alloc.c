@@ -64,7 +64,11 @@ void *cc__alloc_watched(size_t size, size_t bytes, size_t alignment, bool zero) 
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe: the observer is installed */
     if (size == 0 || bytes < size || bytes > PTRDIFF_MAX || !cc__is_power_of_two(alignment))
         return cc__count_failure(mode);
-    cc__request_t request = {.size = size, .bytes = bytes, .alignment = alignment, .zero = zero};
+    cc__request_t request; /* the other fields are not looked at */
+    request.size = size;
+    request.bytes = bytes;
+    request.alignment = alignment;
+    request.zero = zero;
     const cc__allocator_t *watcher = observed(mode);
     void *pointer = watcher != NULL ? watcher->allocate(NULL, &request) : cc__base_allocate(&request);
     if (pointer == NULL) return cc__count_failure(mode);
@@ -91,7 +95,8 @@ void cc__free_watched(void *pointer, size_t size, bool sized) {
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe */
     if (!sized) size = cc_usable_size(pointer);
     cc__debug_fill(pointer, CC__FILL_FREED, cc_usable_size(pointer));
-    cc__request_t request = {.pointer = pointer};
+    cc__request_t request; /* the other fields are not looked at */
+    request.pointer = pointer;
     const cc__allocator_t *watcher = observed(mode);
     if (watcher != NULL)
         watcher->release(NULL, &request);
@@ -113,7 +118,9 @@ void *cc_realloc(void *pointer, size_t old_size, size_t new_size) {
     cc__may_block("an allocation");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe */
     if (new_size > PTRDIFF_MAX) return cc__count_failure(mode);
-    cc__request_t request = {.pointer = pointer, .size = new_size, .bytes = new_size};
+    cc__request_t request; /* the other fields are not looked at */
+    request.pointer = pointer;
+    request.size = request.bytes = new_size;
     const cc__allocator_t *watcher = observed(mode);
     void *moved = watcher != NULL ? watcher->reallocate(NULL, &request) : cc__base_reallocate(&request);
     if (moved == NULL) return cc__count_failure(mode);

@@ -27,7 +27,7 @@ typedef struct cc__alloc_counters {
 /* One for each thread that used the library; the only thread-local of libcc points to it. Records are never given back:
  * when a thread ends, its record keeps its totals, and the next new thread goes on counting in it under a new id. */
 typedef struct cc__thread {
-    /* For the observer, owner only: see profile/recorder_internal.h. */
+    /* For the observer, owner only: see profile/shard.h. */
     uint64_t observer_state;
     int64_t observer_countdown;
     size_t observer_mask;

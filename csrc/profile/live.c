@@ -1,14 +1,13 @@
 /* profile/live.c: the walk over the live table. It reads records while threads write them: a record is one word, so it is
  * seen whole or not at all; a size or time that stands beside it may belong to a block that came a moment later. When the
  * program is quiet the walk is exact. */
-#include "recorder_internal.h"
+#include "profile_internal.h"
+#include "recorder.h"
+#include "sites.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "../base/fault.h"
-
-#define recorder cc__recorder
 
 typedef struct {
     const cc_profile_t *profile;
@@ -47,18 +46,18 @@ static void keep_block(walk_t *walk, const cc_profile_block_t *block) {
 
 static void visit(walk_t *walk, cc__leaf_t *leaf, size_t index, uintptr_t address, uint64_t record) {
     unsigned session = cc__record_session(record);
-    if (session < walk->profile->first_session || session > walk->last_session) return;
+    if (session < walk->profile->baseline.first_session || session > walk->last_session) return;
     uint64_t size = cc__record_size(leaf, index, record);
     uint32_t site = cc__record_site(record);
     if (site >= walk->sites) return; /* interned since the walk began */
-    double weight = cc__session_weight(&recorder.sessions[session], size);
+    double weight = cc__session_weight(&cc__sessions.all[session], size);
     walk->site_count[site] += weight;
     walk->site_bytes[site] += weight * (double)size;
     if (cc__site_held(site)) return;
     cc_profile_block_t block = {address, size, cc__record_slot(record), 0, site}; /* a slot until name_threads() */
     if (walk->profile->options.timestamps) {
         uint64_t time = cc__load_relaxed(&leaf->words[index + 1]); /* its own: at least 17 bytes were asked for */
-        if (cc__record_session(time) == 0) block.wall_ns = recorder.epoch_wall_ns + (time << CC__TIME_SHIFT);
+        if (cc__record_session(time) == 0) block.wall_ns = cc__epoch.wall_ns + (time << CC__TIME_SHIFT);
     }
     keep_block(walk, &block);
 }
@@ -91,12 +90,9 @@ static void walk_leaves(walk_t *walk) {
 
 /* Puts the threads' ids in place of their slots. */
 static void name_threads(cc_profile_live_t *live) {
-    cc__mutex_lock(&recorder.lock);
-    for (size_t i = 0; i < live->block_count; i++) {
-        uint64_t slot = live->blocks[i].thread;
-        live->blocks[i].thread = slot < recorder.slots_used ? recorder.rows[slot].id : 0;
-    }
-    cc__mutex_unlock(&recorder.lock);
+    cc__mutex_lock(&cc__recorder_lock);
+    for (size_t i = 0; i < live->block_count; i++) live->blocks[i].thread = cc__row_id((unsigned)live->blocks[i].thread);
+    cc__mutex_unlock(&cc__recorder_lock);
 }
 
 static int by_size(const void *left, const void *right) {
@@ -137,9 +133,9 @@ int cc_profile_live(cc_profile_t *profile, size_t cap, cc_profile_live_t **resul
             status = CC_OK;
     }
     if (status == CC_OK) {
-        cc__mutex_lock(&recorder.lock);
-        walk.last_session = profile->active ? recorder.session : profile->last_session;
-        cc__mutex_unlock(&recorder.lock);
+        cc__mutex_lock(&cc__recorder_lock);
+        walk.last_session = profile->active ? cc__sessions.present : profile->last_session;
+        cc__mutex_unlock(&cc__recorder_lock);
         walk_leaves(&walk);
         name_threads(walk.live);
         collect_sites(&walk);

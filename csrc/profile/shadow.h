@@ -39,6 +39,9 @@ enum { CC__TIME_SHIFT = 10 }; /* times are in units of 1,024 ns: 36 years in 50 
 #define CC__SIZE_BESIDE ((1u << CC__SIZE_BITS) - 1)
 #define CC__BESIDE_LIMIT ((uint64_t)1 << CC__SESSION_SHIFT)
 
+/* For data that taps use: addressed directly, not through the table of what other libraries might replace. */
+#define CC__NEAR __attribute__((visibility("hidden")))
+
 typedef struct cc__leaf {
     _Atomic(uint64_t) sampled[CC__LEAF_GRANULES / 64];
     /* Two words more than granules: the second and third of a block that begins in the last one. */
@@ -47,7 +50,7 @@ typedef struct cc__leaf {
 
 /* The first level: 64 MiB of address space, touched where leaves are. Leaves are never unmapped: a thread may be about to
  * touch one at any time. */
-extern _Atomic(cc__leaf_t *) cc__shadow_leaves[CC__LEAF_COUNT];
+extern CC__NEAR _Atomic(cc__leaf_t *) cc__shadow_leaves[CC__LEAF_COUNT];
 
 /* How many leaves there are, and the n-th of them with the address that it begins at: searching the first level for them
  * would take longer than all else. NULL while the leaf is still being made. */

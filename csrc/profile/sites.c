@@ -1,7 +1,7 @@
 /* profile/sites.c: call stacks, each kept once. A stack is known by a 64-bit hash of its frames; two stacks with one hash are
  * taken for one (with a million stacks the odds are 1 in 37 million). The frames of a kept stack are pinned, so an address
  * that was hashed cannot come to mean another code object. */
-#include "recorder_internal.h"
+#include "sites.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,14 +96,12 @@ static __attribute__((noinline)) uint32_t find_site(cc__shard_t *shard, uint64_t
     return site;
 }
 
-uint32_t cc__site_capture(cc__shard_t *shard, unsigned domain) {
+uint32_t cc__site_capture(cc__shard_t *shard, cc__frames_t frames) {
     const cc_profile_frame_provider_t *source = cc__load_acquire(&provider); /* pairs with cc_profile_set_frame_provider */
     if (CC_UNLIKELY(source == NULL)) return 0;
-    bool attached = domain == CC_PROFILE_MEM || domain == CC_PROFILE_OBJECT;
+    bool attached = frames == CC__FRAMES_ATTACHED;
     uint64_t seed = shard->generation, hash = source->identify(seed, shard->stack_depth, attached);
-    /* Python's domains without a frame are the interpreter's own; the others are also used by threads that run no Python,
-     * and an empty stack is then a site like any other. */
-    if (CC_UNLIKELY(hash == seed && domain != CC_PROFILE_RUNTIME && domain != CC_PROFILE_SQLITE)) return 0;
+    if (CC_UNLIKELY(hash == seed && frames != CC__FRAMES_ANYWHERE)) return 0;
     const cc__cached_site_t *cached = &shard->site_cache[(hash >> 7) % CC__SITE_CACHE];
     return CC_LIKELY(cached->hash == hash) ? cached->site : find_site(shard, hash, attached);
 }

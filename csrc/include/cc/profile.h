@@ -17,14 +17,14 @@
 extern "C" {
 #endif
 
-/* The sources of allocations, or *domains*: the identifier after CC_PROFILE_, the name in reports, the kind, and what comes from
- * it, in words that follow "Allocations of". A domain's number is its place in this list. */
+/* The sources of allocations, or *domains*: the identifier after CC_PROFILE_, the name in reports (an identifier, too), the
+ * kind, and in words that follow "Allocations of" whose they are. A domain's number is its place in this list. */
 #define CC_PROFILE_DOMAIN_LIST(X) \
-    X(RUNTIME, "runtime", OWN, "this library: cc_alloc and its kin") \
-    X(RAW, "raw", WRAPPED, "Python's PyMem_RawMalloc domain") \
-    X(MEM, "mem", WRAPPED, "Python's PyMem_Malloc domain") \
-    X(OBJECT, "object", WRAPPED, "Python's PyObject_Malloc domain") \
-    X(SQLITE, "sqlite", PLUGGED, "SQLite, when it runs on this library's allocators")
+    X(RUNTIME, runtime, OWN, "this library: cc_alloc and its kin") \
+    X(RAW, raw, WRAPPED, "Python's PyMem_RawMalloc domain") \
+    X(MEM, mem, WRAPPED, "Python's PyMem_Malloc domain") \
+    X(OBJECT, object, WRAPPED, "Python's PyObject_Malloc domain") \
+    X(SQLITE, sqlite, PLUGGED, "SQLite, when it runs on this library's allocators")
 
 #define CC_PROFILE_DOMAIN_ID(id, name, kind, about) CC_PROFILE_##id,
 enum { CC_PROFILE_DOMAIN_LIST(CC_PROFILE_DOMAIN_ID) CC_PROFILE_DOMAINS };
