@@ -113,7 +113,8 @@ static void count_special(cc__shard_t *shard, unsigned domain, const cc__session
 }
 
 /* A free of a block that is older than the baseline. */
-static void count_older(cc__baseline_t *baseline, const cc__shard_t *shard, unsigned domain, uint64_t record, uint64_t size) {
+static void count_older(cc__baseline_t *baseline, const cc__shard_t *shard, unsigned domain, uint64_t record,
+                        uint64_t size) {
     unsigned slot = cc__record_slot(record);
     bool crossed = slot != shard->slot;
     double weight = cc__estimate(&baseline->older[domain], &cc__sessions.all[cc__record_session(record)], size);
@@ -121,7 +122,7 @@ static void count_older(cc__baseline_t *baseline, const cc__shard_t *shard, unsi
     cc__peak_lower_base(&baseline->peak, (int64_t)(bytes + 0.5));
     baseline->older_count += weight;
     if (crossed) baseline->older_crossed += weight;
-    if (shard->generation != cc__sessions.generation) return; /* a call in flight since then: its slots mean nothing now */
+    if (shard->generation != cc__sessions.generation) return; /* a call in flight: its slots mean nothing now */
     struct cc__older_row *row = &baseline->zero.rows_older[shard->slot];
     row->count += weight;
     row->bytes += bytes;

@@ -1,5 +1,6 @@
-/* profile/baseline.h: what a profile's figures are counted from. A profile is a view of the recorder: it keeps what had been counted
- * when it began, and what is counted after that but is none of its own: frees of blocks that are older than it. */
+/* profile/baseline.h: what a profile's figures are counted from. A profile is a view of the recorder: it keeps what had
+ * been counted when it began, and what is counted after that but is none of its own: frees of blocks that are older
+ * than it. */
 #ifndef CC_PROFILE_BASELINE_H
 #define CC_PROFILE_BASELINE_H
 
@@ -30,8 +31,9 @@ typedef struct cc__baseline {
 
 /* All functions but cc__free_special are called with the recorder's lock held. */
 
-/* Reads what may fail for want of memory. It is called when the new session has begun: from then on all threads wait for the lock
- * before they count on (but for one call that may be in flight in each), so that all parts of a baseline agree. */
+/* Reads what may fail for want of memory. It is called when the new session has begun: from then on all threads wait
+ * for the lock before they count on (but for one call that may be in flight in each), so that all parts of a baseline
+ * agree. */
 bool cc__zero_take(cc__zero_t *zero);
 void cc__zero_free(cc__zero_t *zero);
 

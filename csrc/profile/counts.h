@@ -6,8 +6,8 @@
 
 #include "../base/atomics.h"
 
-/* Sizes up to CC__SMALL_SIZE have a counter each, which gives their bytes too: one addition an event. Larger ones are counted by
- * bin, and their bytes beside. */
+/* Sizes up to CC__SMALL_SIZE have a counter each, which gives their bytes too: one addition an event. Larger ones are
+ * counted by bin, and their bytes beside. */
 enum { CC__SMALL_SIZE = 512, CC__SMALL_BINS = 65, CC__LARGE_BINS = CC_PROFILE_BINS - CC__SMALL_BINS };
 
 /* A thread's events in one domain. Only the owner writes. */
@@ -17,8 +17,8 @@ typedef struct cc__counted {
     _Atomic(uint64_t) alloc_large_bytes, free_large_bytes;
 } cc__counted_t;
 
-/* Loads of what frees count are acquires: they pair with the release stores of cc__own_add_release, so that a reader who
- * adds all frees first finds their allocations in its second pass. */
+/* Loads of what frees count are acquires: they pair with the release stores of cc__own_add_release, so that a reader
+ * who adds all frees first finds their allocations in its second pass. */
 #define CC__FREED(field) ((double)cc__load_acquire(&(field)))
 #define CC__ALLOCATED(field) ((double)cc__load_relaxed(&(field)))
 

@@ -19,7 +19,8 @@ typedef struct cc__estimated {
 /* The weight of a block of a session: the inverse of the probability with which it was chosen; 1 in an exact one. */
 double cc__session_weight(const cc__session_t *session, uint64_t size);
 
-/* Adds an event of a block of this session and size to the sums (release: see CC__FREED). Returns the block's weight. */
+/* Adds an event of a block of this session and size to the sums (release: see CC__FREED). Returns the block's
+ * weight. */
 double cc__estimate(cc__sums_t *sums, const cc__session_t *session, uint64_t size);
 
 enum { CC__COUNTDOWNS = 32 };
@@ -28,7 +29,7 @@ enum { CC__COUNTDOWNS = 32 };
 typedef struct cc__sampler {
     double scale; /* of the session */
     unsigned left;
-    int64_t countdowns[CC__COUNTDOWNS]; /* drawn in advance, for this session: all at once are cheaper than one by one */
+    int64_t countdowns[CC__COUNTDOWNS]; /* drawn in advance: all at once are cheaper than one by one */
     uint64_t random;
 } cc__sampler_t;
 

@@ -27,11 +27,12 @@ bool cc__flows_read(cc__flow_table_t *table);
 /* Begins a generation. pre: lock held, idle. */
 void cc__flows_restart(void);
 
-/* Counts a free by the shard's owner of a block that `alloc_slot` allocated. Takes the lock when the shard's entries are used up;
- * `locked`: the caller holds it. */
+/* Counts a free by the shard's owner of a block that `alloc_slot` allocated. Takes the lock when the shard's entries
+ * are used up; `locked`: the caller holds it. */
 void cc__flow_count(cc__shard_t *shard, unsigned alloc_slot, double count, double bytes, bool locked);
 
-/* Empties the shard's entries into the table of all flows. pre: lock held, and the caller is the owner or the owner is gone. */
+/* Empties the shard's entries into the table of all flows. pre: lock held, and the caller is the owner or the owner is
+ * gone. */
 void cc__flows_fold(cc__shard_t *shard);
 
 #endif

@@ -1,6 +1,6 @@
-/* profile/live.c: the walk over the live table. It reads records while threads write them: a record is one word, so it is
- * seen whole or not at all; a size or time that stands beside it may belong to a block that came a moment later. When the
- * program is quiet the walk is exact. */
+/* profile/live.c: the walk over the live table. It reads records while threads write them: a record is one word, so it
+ * is seen whole or not at all; a size or time that stands beside it may belong to a block that came a moment later.
+ * When the program is quiet the walk is exact. */
 #include "profile_internal.h"
 #include "recorder.h"
 #include "sites.h"
@@ -62,8 +62,8 @@ static void visit(walk_t *walk, cc__leaf_t *leaf, size_t index, uintptr_t addres
     keep_block(walk, &block);
 }
 
-/* The first line of eight words from `line` on that holds a record. Most are empty, so this is where a walk spends its time;
- * TSan, whose bookkeeping would multiply it, has nothing to find in relaxed loads. */
+/* The first line of eight words from `line` on that holds a record. Most are empty, so this is where a walk spends its
+ * time; TSan, whose bookkeeping would multiply it, has nothing to find in relaxed loads. */
 __attribute__((no_sanitize_thread)) static size_t next_line(cc__leaf_t *leaf, size_t line) {
     for (; line < CC__LEAF_GRANULES; line += 8) {
         uint64_t any = 0;
@@ -91,7 +91,8 @@ static void walk_leaves(walk_t *walk) {
 /* Puts the threads' ids in place of their slots. */
 static void name_threads(cc_profile_live_t *live) {
     cc__mutex_lock(&cc__recorder_lock);
-    for (size_t i = 0; i < live->block_count; i++) live->blocks[i].thread = cc__row_id((unsigned)live->blocks[i].thread);
+    for (size_t i = 0; i < live->block_count; i++)
+        live->blocks[i].thread = cc__row_id((unsigned)live->blocks[i].thread);
     cc__mutex_unlock(&cc__recorder_lock);
 }
 

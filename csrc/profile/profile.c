@@ -48,8 +48,8 @@ static void settle_session(void) {
     }
 }
 
-/* Whether a session can begin with `more` profiles than now, another when that fails, and one for the stop of each. pre: lock
- * held. */
+/* Whether a session can begin with `more` profiles than now, another when that fails, and one for the stop of each.
+ * pre: lock held. */
 static bool session_is_left(unsigned more) {
     unsigned needed = 2 + more;
     for (cc_profile_t *profile = profiles; profile != NULL; profile = profile->next) needed++;

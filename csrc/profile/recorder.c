@@ -68,7 +68,7 @@ cc__shard_t *cc__recorder_sync(cc__thread_t *thread, uint64_t config) {
     if (shard == NULL) thread->slots[CC__SLOT_PROFILE] = shard = cc__shard_take(thread);
     if (shard != NULL) {
         if (shard->generation != cc__sessions.generation) join_generation(shard);
-        join_session(shard, config); /* `config` may be older than the recorder's by now; then the next call syncs again */
+        join_session(shard, config); /* it may be older than the recorder's by now: then the next call syncs again */
     }
     cc__mutex_unlock(&cc__recorder_lock);
     if (shard == NULL) return NULL;

@@ -1,5 +1,5 @@
-/* profile/rows.c: rows by thread. A row holds what threads of its slot counted before they ended, less what the slot's present
- * shard had counted when it got the slot: the shard's own figures come on top when rows are read. */
+/* profile/rows.c: rows by thread. A row holds what threads of its slot counted before they ended, less what the slot's
+ * present shard had counted when it got the slot: the shard's own figures come on top when rows are read. */
 #include "rows.h"
 
 #include <string.h>

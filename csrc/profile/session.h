@@ -1,8 +1,9 @@
 /* profile/session.h: what is recorded, as one configuration word.
  *
- * The word changes with every start, stop and reset of a profile, and each thread brings its own state in line when it meets
- * a word that it has not seen. A *session* is the time between two changes. Blocks remember theirs, so that a profile knows
- * which blocks are younger than it. A *generation* is the time from the first start to when no profile is left. */
+ * The word changes with every start, stop and reset of a profile, and each thread brings its own state in line when it
+ * meets a word that it has not seen. A *session* is the time between two changes. Blocks remember theirs, so that a
+ * profile knows which blocks are younger than it. A *generation* is the time from the first start to when no profile is
+ * left. */
 #ifndef CC_PROFILE_SESSION_H
 #define CC_PROFILE_SESSION_H
 
@@ -57,7 +58,8 @@ typedef struct cc__wanted {
 /* The lock over all of the recorder that is not a thread's own. A fork holds it. */
 extern cc__mutex_t cc__recorder_lock;
 
-/* Under the lock. Only `all` is also read without it: an entry does not change while records of its session may exist. */
+/* Under the lock. Only `all` is also read without it: an entry does not change while records of its session may
+ * exist. */
 typedef struct cc__sessions {
     cc__session_t *all;        /* by number, from 1 */
     unsigned present;          /* the number of the present one */

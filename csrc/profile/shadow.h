@@ -1,18 +1,19 @@
 /* profile/shadow.h: the live table, as shadow memory (after the shadow of AddressSanitizer and valgrind's memcheck): a
- * two-level table indexed by address, with one 8-byte word for each 16-byte granule of address space. Nothing is hashed,
- * resized or locked; two blocks meet in a word only when they meet in a granule, which the domains prevent by asking for at
- * least 9 bytes.
+ * two-level table indexed by address, with one 8-byte word for each 16-byte granule of address space. Nothing is
+ * hashed, resized or locked; two blocks meet in a word only when they meet in a granule, which the domains prevent by
+ * asking for at least 9 bytes.
  *
  * The word of a block's first granule is its record:
  *     bits  0..15  size, or SIZE_BESIDE: then the size is in the third granule's word
  *     bits 16..35  site of its call stack, 0: none
  *     bits 36..49  slot of the thread that allocated it
  *     bits 50..63  session in which it was allocated, from 1
- * The second granule's word holds the time of allocation when the session asks for times. Words beside the first have no
- * session (their values stay below 2^50), so that what an earlier block left is never taken for a record.
+ * The second granule's word holds the time of allocation when the session asks for times. Words beside the first have
+ * no session (their values stay below 2^50), so that what an earlier block left is never taken for a record.
  *
- * A record is written by the thread that just got the block and taken by the one that frees it; the program orders the two,
- * as it must for the block itself, so relaxed accesses suffice. The walk reads records while they change; see live.c.
+ * A record is written by the thread that just got the block and taken by the one that frees it; the program orders the
+ * two, as it must for the block itself, so relaxed accesses suffice. The walk reads records while they change; see
+ * live.c.
  *
  * A bitmap beside the words marks the granules of sampled blocks: what a free tests first. */
 #ifndef CC_PROFILE_SHADOW_H
@@ -48,12 +49,12 @@ typedef struct cc__leaf {
     _Atomic(uint64_t) words[CC__LEAF_GRANULES + 2];
 } cc__leaf_t;
 
-/* The first level: 64 MiB of address space, touched where leaves are. Leaves are never unmapped: a thread may be about to
- * touch one at any time. */
+/* The first level: 64 MiB of address space, touched where leaves are. Leaves are never unmapped: a thread may be about
+ * to touch one at any time. */
 extern CC__NEAR _Atomic(cc__leaf_t *) cc__shadow_leaves[CC__LEAF_COUNT];
 
-/* How many leaves there are, and the n-th of them with the address that it begins at: searching the first level for them
- * would take longer than all else. NULL while the leaf is still being made. */
+/* How many leaves there are, and the n-th of them with the address that it begins at: searching the first level for
+ * them would take longer than all else. NULL while the leaf is still being made. */
 size_t cc__shadow_leaf_count(void);
 cc__leaf_t *cc__shadow_nth_leaf(size_t n, uintptr_t *address);
 

@@ -8,8 +8,8 @@
 #include "estimate.h"
 #include "session.h"
 
-/* What cc__thread_t.observer_state holds: the configuration word that the thread is in line with, or one of these (no word is so
- * small). */
+/* What cc__thread_t.observer_state holds: the configuration word that the thread is in line with, or one of these (no
+ * word is so small). */
 enum {
     CC__THREAD_UNSYNCED = 0,
     CC__THREAD_INSIDE = 1,  /* in an allocator below a tap: what it calls is already being recorded */
@@ -73,9 +73,9 @@ typedef struct cc__shard {
     cc__cached_site_t site_cache[CC__SITE_CACHE];
 } cc__shard_t;
 
-/* In an exact session the balance is flushed with every timed operation, and before it exceeds the quantum by large blocks:
- * it is off by no more than the quantum and the small blocks of the longest time between two timed operations. In sampled
- * sessions a single event stands for more. */
+/* In an exact session the balance is flushed with every timed operation, and before it exceeds the quantum by large
+ * blocks: it is off by no more than the quantum and the small blocks of the longest time between two timed operations.
+ * In sampled sessions a single event stands for more. */
 enum { CC__TIMING_PERIOD = 64, CC__FLUSH_QUANTUM = 4096, CC__SAMPLED_QUANTUM = 1 << 18 };
 enum { CC__BALANCE_ERROR = CC__FLUSH_QUANTUM + CC__TIMING_PERIOD * 3 / 2 * CC__SMALL_SIZE };
 

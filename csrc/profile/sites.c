@@ -1,6 +1,6 @@
-/* profile/sites.c: call stacks, each kept once. A stack is known by a 64-bit hash of its frames; two stacks with one hash are
- * taken for one (with a million stacks the odds are 1 in 37 million). The frames of a kept stack are pinned, so an address
- * that was hashed cannot come to mean another code object. */
+/* profile/sites.c: call stacks, each kept once. A stack is known by a 64-bit hash of its frames; two stacks with one
+ * hash are taken for one (with a million stacks the odds are 1 in 37 million). The frames of a kept stack are pinned,
+ * so an address that was hashed cannot come to mean another code object. */
 #include "sites.h"
 
 #include <stdlib.h>
@@ -97,7 +97,8 @@ static __attribute__((noinline)) uint32_t find_site(cc__shard_t *shard, uint64_t
 }
 
 uint32_t cc__site_capture(cc__shard_t *shard, cc__frames_t frames) {
-    const cc_profile_frame_provider_t *source = cc__load_acquire(&provider); /* pairs with cc_profile_set_frame_provider */
+    /* acquire pairs with cc_profile_set_frame_provider */
+    const cc_profile_frame_provider_t *source = cc__load_acquire(&provider);
     if (CC_UNLIKELY(source == NULL)) return 0;
     bool attached = frames == CC__FRAMES_ATTACHED;
     uint64_t seed = shard->generation, hash = source->identify(seed, shard->stack_depth, attached);

@@ -4,11 +4,11 @@
 
 #include "shard.h"
 
-/* What the call stack of a source's allocations may be. */
+/* Which threads call a source, and what it means when one of them has no Python frame. */
 typedef enum cc__frames {
-    CC__FRAMES_ANYWHERE = 0, /* the source is also used by threads that run no Python: no frame is a site like any other */
-    CC__FRAMES_UNATTACHED,   /* Python's, and its threads need not be attached to the interpreter: no frame is the interpreter */
-    CC__FRAMES_ATTACHED      /* the same, and they are attached */
+    CC__FRAMES_ANYWHERE = 0, /* any thread. It may run no Python: then the empty stack is a site like any other */
+    CC__FRAMES_UNATTACHED,   /* Python's threads, attached to the interpreter or not. No frame: the interpreter's own */
+    CC__FRAMES_ATTACHED      /* threads that are attached to the interpreter. No frame: the interpreter's own */
 } cc__frames_t;
 
 /* The site of the calling thread's present call stack; 0 when there is none. */
@@ -25,8 +25,8 @@ typedef struct cc__old_sites {
     uint32_t count;
 } cc__old_sites_t;
 
-/* Forgets all sites, under the recorder's lock (the next profile's must not be among them). Their frames stay pinned until
- * cc__sites_drop, which is called without any lock: it may free code objects, and run what watches them. */
+/* Forgets all sites, under the recorder's lock (the next profile's must not be among them). Their frames stay pinned
+ * until cc__sites_drop, which is called without any lock: it may free code objects, and run what watches them. */
 cc__old_sites_t cc__sites_take(void);
 void cc__sites_drop(cc__old_sites_t old);
 

@@ -12,8 +12,8 @@ static double at_least_0(double value) {
     return value > 0 ? value : 0;
 }
 
-/* A difference of two sums without what rounding left in it: threads may carry sums of weights from earlier sessions. Counted
- * sums are whole; what is sampled weighs at least 1. */
+/* A difference of two sums without what rounding left in it: threads may carry sums of weights from earlier sessions.
+ * Counted sums are whole; what is sampled weighs at least 1. */
 static double without_noise(double value, bool estimated) {
     if (!estimated) return rint(value);
     return fabs(value) < 0.5 ? 0 : value;
@@ -139,8 +139,9 @@ static void fill_peak(const cc_profile_t *profile, cc_profile_snapshot_t *snapsh
         snapshot->peak = snapshot->current;
         peak_ns = now;
     }
-    snapshot->peak_seconds = peak_ns > start ? (double)(peak_ns - start) * 1e-9 : 0; /* the coarse clock may lag behind */
-    double error = snapshot->estimated ? CC__SAMPLED_QUANTUM : CC__BALANCE_ERROR; /* of a thread: there are as many shards */
+    /* The coarse clock may lag behind the start. */
+    snapshot->peak_seconds = peak_ns > start ? (double)(peak_ns - start) * 1e-9 : 0;
+    double error = snapshot->estimated ? CC__SAMPLED_QUANTUM : CC__BALANCE_ERROR; /* of each shard */
     for (cc__shard_t *shard = cc__shards_first(); shard != NULL; shard = shard->next) snapshot->peak_error += error;
 }
 

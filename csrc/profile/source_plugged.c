@@ -1,5 +1,5 @@
-/* profile/source_plugged.c: allocations of a library that uses one of libcc's allocators in the place of its own, through the
- * observer of whatever is plugged in. SQLite is the one there is. */
+/* profile/source_plugged.c: allocations of a library that uses one of libcc's allocators in the place of its own,
+ * through the observer of whatever is plugged in. SQLite is the one there is. */
 #include "../alloc/observer.h"
 #include "tap.h"
 

@@ -1,8 +1,9 @@
-/* profile/source_python.c: Python's three domains. They are attached by the binding, which puts a wrapper in the place of an
- * allocator (cc_profile_wrap) and takes it away (cc_profile_unwrap).
+/* profile/source_python.c: Python's three domains. They are attached by the binding, which puts a wrapper in the place
+ * of an allocator (cc_profile_wrap) and takes it away (cc_profile_unwrap).
  *
- * When nothing is profiled no wrapper is installed, but for calls in flight. Each wrapper is a small function that passes the
- * call on by a jump, a larger one beside it for the common case of an exact session, and a large one for the rest. */
+ * When nothing is profiled no wrapper is installed, but for calls in flight. Each wrapper is a small function that
+ * passes the call on by a jump, a larger one beside it for the common case of an exact session, and a large one for the
+ * rest. */
 #include <string.h>
 
 #include "../alloc/observer.h"
@@ -188,7 +189,7 @@ static uint64_t begin_probe(unsigned domain) {
 
 /* Whether wrappers looked all the time since begin_probe returned `begun`, as far as can be told. */
 static bool end_probe(unsigned domain, uint64_t begun) {
-    uint64_t seen = cc__load_acquire(&cc__profile_config[domain]); /* pairs with cc__session_begin, as in the wrappers */
+    uint64_t seen = cc__load_acquire(&cc__profile_config[domain]); /* pairs with cc__session_begin */
     if (begun != CC__PROBE) return seen == begun;
     for (;;) {
         if (seen < CC__PROBE || seen >= (uint64_t)1 << CC__CONFIG_SESSION_SHIFT) return false;

@@ -54,8 +54,9 @@ static __attribute__((noinline)) uint64_t read_time(cc__shard_t *shard, int64_t 
     return shard->origin_time = (cc__os_coarse_ns() - cc__load_relaxed(&cc__epoch.coarse_ns)) >> CC__TIME_SHIFT;
 }
 
-/* The time of an allocation; for a small block it may be that of an earlier one, by less than a second: the clock is read when
- * the wall clock's second changes, which costs a load to know, with each timed operation, and for all that is not small. */
+/* The time of an allocation; for a small block it may be that of an earlier one, by less than a second: the clock is
+ * read when the wall clock's second changes, which costs a load to know, with each timed operation, and for all that is
+ * not small. */
 static inline uint64_t origin_time(cc__shard_t *shard) {
     int64_t second = cc__os_wall_second();
     if (CC_UNLIKELY(shard->clock_is_due || second != shard->origin_second)) return read_time(shard, second);

@@ -1,22 +1,23 @@
 /* profile/tap.h: counting and forgetting a block: the inlines that every source is made of.
  *
- * A *tap* is a function in an allocator's place. It passes on at once when its domain is not recorded; in a sampled session nearly
- * all calls do after one countdown or one look into a bitmap. The thread's observer_state says in one comparison that the thread
- * knows the present configuration and is not already inside a tap (CPython's object allocator calls the raw one for
- * large blocks: only the outermost call is recorded).
+ * A *tap* is a function in an allocator's place. It passes on at once when its domain is not recorded; in a sampled
+ * session nearly all calls do after one countdown or one look into a bitmap. The thread's observer_state says in one
+ * comparison that the thread knows the present configuration and is not already inside a tap (CPython's object
+ * allocator calls the raw one for large blocks: only the outermost call is recorded).
  *
- * Any call, all that is not said below included:
+ * A tap does this, whatever the session and the thread:
  *     cc__tap_t tap = cc__tap_allocation(source, config, size);
  *     pointer = (the allocator below, at least tap.least bytes);
  *     return cc__tap_allocated(source, &tap, pointer, size);
- * with cc__tap_reallocation … cc__tap_reallocated and cc__tap_free … cc__tap_freed for the others. A free is recorded before the
- * block is given back, an allocation after it is there and before the caller has it.
+ * and the same with cc__tap_reallocation … cc__tap_reallocated, or cc__tap_free … cc__tap_freed. A free is recorded
+ * before the block is given back, an allocation after it is there and before the caller has it.
  *
- * Before that a tap may look whether it need do anything (cc__tap_config, cc__tap_passes_unsampled, cc__tap_may_be_recorded), and
- * handle the common case of an exact session apart (cc__tap_common, cc__tap_record_small, cc__tap_forget_small).
+ * Before that a tap may look whether it need do anything (cc__tap_config, cc__tap_passes_unsampled,
+ * cc__tap_may_be_recorded), and handle the common case of an exact session apart (cc__tap_common, cc__tap_record_small,
+ * cc__tap_forget_small).
  *
- * `source` is always the address of a constant, whose fields the compiler then knows; all here is inlined, but for what is
- * rare (tap.c). */
+ * `source` is always the address of a constant, whose fields the compiler then knows; all here is inlined, but for what
+ * is rare (tap.c). */
 #ifndef CC_PROFILE_TAP_H
 #define CC_PROFILE_TAP_H
 
@@ -29,22 +30,23 @@
 /* For the parts of a tap that are not to be inlined into the small function in front. */
 #define CC__TAP_APART static __attribute__((noinline))
 
-/* Up to this size, with debug hooks or without, CPython's object allocator serves requests from its own pools and calls no
- * other allocator. So a thread need not be marked as inside, and a free can end in a jump. (If the system has no memory for a
- * new pool, the raw wrapper counts such a block too.) */
+/* Up to this size, with debug hooks or without, CPython's object allocator serves requests from its own pools and calls
+ * no other allocator. So a thread need not be marked as inside, and a free can end in a jump. (If the system has no
+ * memory for a new pool, the raw wrapper counts such a block too.) */
 enum { CC__UNGUARDED_SIZE = CC__SMALL_SIZE - 32 };
 
 /* ---- what is rare (tap.c) --------------------------------------------------------------------------------------- */
 
-/* The shard of a thread that has not seen this configuration; NULL when it is inside a tap, paused, or without memory. */
+/* The shard of a thread that has not seen this configuration; NULL when it is inside a tap, paused, or without
+ * memory. */
 cc__shard_t *cc__tap_sync(uint64_t config, unsigned domain);
 /* What comes before a timed operation; cycles are read after it. */
 void cc__tap_prepare_timing(cc__shard_t *shard);
 void cc__tap_finish_timing(cc__shard_t *shard, _Atomic(uint64_t) *histogram, uint64_t cycles);
 /* The leaf of an address that has none yet; NULL, and counted, when there is no memory. */
 cc__leaf_t *cc__tap_add_leaf(cc__shard_t *shard, uintptr_t address);
-/* Puts the time of an allocation beside its record `word`, and returns its site in place for a record: what only leak detection
- * asks for. */
+/* Puts the time of an allocation beside its record `word`, and returns its site in place for a record: what only leak
+ * detection asks for. */
 uint64_t cc__tap_put_origin(cc__shard_t *shard, cc__frames_t frames, _Atomic(uint64_t) *word);
 
 /* ---- recording -------------------------------------------------------------------------------------------------- */
@@ -172,14 +174,15 @@ CC__TAP_INLINE uint64_t cc__tap_config(const cc__source_t *source) {
 
 /* An unsampled allocation of a thread in line: one countdown, and the call is passed on as it is. */
 CC__TAP_INLINE bool cc__tap_passes_unsampled(const cc__source_t *source, uint64_t config, size_t size) {
-    if (CC_UNLIKELY((config & CC__EXACT) != 0)) return false; /* so costs the exact session, which is slower, the jump */
+    if (CC_UNLIKELY((config & CC__EXACT) != 0)) return false; /* the exact session, slower anyhow, pays the jump */
     if (source->nests && CC_UNLIKELY(size > CC__UNGUARDED_SIZE)) return false;
     cc__thread_t *thread = cc__thread_self;
     if (CC_UNLIKELY(thread == NULL) || CC_UNLIKELY(thread->observer_state != config)) return false;
     return CC_LIKELY(!cc__sample_is_due(thread, size));
 }
 
-/* Whether the block may have a record: in a sampled session the bitmap knows. When not, a free is passed on as it is. */
+/* Whether the block may have a record: in a sampled session the bitmap knows. When not, a free is passed on as it
+ * is. */
 CC__TAP_INLINE bool cc__tap_may_be_recorded(uint64_t config, void *pointer) {
     if (CC_UNLIKELY((config & CC__FILTERED) == 0)) return true;
     cc__leaf_t *leaf = cc__shadow_leaf((uintptr_t)pointer);
@@ -213,7 +216,8 @@ CC__TAP_INLINE void cc__tap_end_timing(const cc__tap_t *tap, _Atomic(uint64_t) *
     if (CC_UNLIKELY(tap->began != 0)) cc__tap_finish_timing(tap->shard, histogram, cc__cycles() - tap->began);
 }
 
-/* In a sampled session the countdown was taken if cc__tap_passes_unsampled got that far; then it stands at 0 or below. */
+/* In a sampled session the countdown was taken if cc__tap_passes_unsampled got that far; then it stands at 0 or
+ * below. */
 CC__TAP_INLINE cc__tap_t cc__tap_allocation(const cc__source_t *source, uint64_t config, size_t size) {
     cc__tap_t tap = {.config = config, .state = config, .exact = (config & CC__EXACT) != 0};
     tap.shard = config != 0 ? cc__tap_shard(config, source->domain) : NULL;
@@ -317,8 +321,8 @@ CC__TAP_INLINE void cc__tap_freed(const cc__tap_t *tap) {
 
 /* ---- the common case of an exact session ------------------------------------------------------------------------ */
 
-/* Small blocks, a thread in line, nothing due: most of what a program does. The same as above with all that is not needed
- * left out; whatever is not of this case is left to the code above, before anything is changed. */
+/* Small blocks, a thread in line, nothing due: most of what a program does. The same as above with all that is not
+ * needed left out; whatever is not of this case is left to the code above, before anything is changed. */
 
 /* The calling thread's shard when the operation is of the common case so far. */
 CC__TAP_INLINE cc__shard_t *cc__tap_common(uint64_t config) {
@@ -342,8 +346,8 @@ CC__TAP_APART void *cc__record_with_origin(const cc__source_t *source, cc__shard
     return pointer;
 }
 
-/* Records what the allocator below returned. pre: the shard is cc__tap_common's, its timing_countdown was lowered by 1, at least
- * its least_size was asked for, and size <= CC__UNGUARDED_SIZE. */
+/* Records what the allocator below returned. pre: the shard is cc__tap_common's, its timing_countdown was lowered by 1,
+ * at least its least_size was asked for, and size <= CC__UNGUARDED_SIZE. */
 CC__TAP_INLINE void *cc__tap_record_small(const cc__source_t *source, cc__shard_t *shard, void *pointer, size_t size) {
     cc__leaf_t *leaf = cc__shadow_leaf((uintptr_t)pointer);
     if (CC_UNLIKELY(leaf == NULL || pointer == NULL)) return cc__record_rarely(source, shard, pointer, size);

@@ -37,7 +37,8 @@ void cc__timeline_end(cc__timeline_t *timeline) {
     if (timelines == NULL) cc__store_relaxed(&next_point_ns, UINT64_MAX);
 }
 
-/* Fixed memory, whatever the length: when it is full, two points become one and the next ones stand twice as far apart. */
+/* Fixed memory, whatever the length: when it is full, two points become one and the next ones stand twice as far
+ * apart. */
 static void halve_points(cc__timeline_t *timeline) {
     for (size_t i = 0; i < CC_PROFILE_POINTS / 2; i++) {
         cc_profile_point_t *first = &timeline->points[2 * i], *second = first + 1;

@@ -118,5 +118,6 @@ void cc__counts_add_shard(cc__counts_t *counts, cc__shard_t *shard) {
 
 void cc__counts_add_all(cc__counts_t *counts) {
     cc__counts_add_totals(counts, &departed);
-    for (cc__shard_t *shard = cc__shards_first(); shard != NULL; shard = shard->next) cc__counts_add_shard(counts, shard);
+    for (cc__shard_t *shard = cc__shards_first(); shard != NULL; shard = shard->next)
+        cc__counts_add_shard(counts, shard);
 }

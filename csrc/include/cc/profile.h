@@ -1,13 +1,14 @@
 /* cc/profile.h: the recorder behind MemoryProfiler, for C programs and for bindings.
  *
- * A profile is a view of one process-wide recorder: any number may be active at once, each sees what happens between its
- * start and its stop. The recorder sees the runtime's own allocations (cc/alloc.h), SQLite's when it runs on libcc
- * (cc/methods.h), and those of allocators that are wrapped with cc_profile_wrap (Python's three domains). It records all
- * allocations (exact), or a sample of them.
+ * A profile is a view of one process-wide recorder: any number may be active at once, each sees what happens between
+ * its start and its stop. The recorder sees the runtime's own allocations (cc/alloc.h), SQLite's when it runs on libcc
+ * (cc/methods.h), and those of allocators that are wrapped with cc_profile_wrap (Python's three domains). It records
+ * all allocations (exact), or a sample of them.
  *
- * Units: bytes as requested unless "block" is said; nanoseconds. Counts are doubles, exact up to 2^53. All functions may be
- * called from any thread; a cc_profile_t itself is used by one thread at a time. Errors are cc_status_t. When the recorder
- * finds no memory for a record it drops it and counts that (dropped_records); the profiled program is never failed. */
+ * Units: bytes as requested unless "block" is said; nanoseconds. Counts are doubles, exact up to 2^53. All functions
+ * may be called from any thread; a cc_profile_t itself is used by one thread at a time. Errors are cc_status_t. When
+ * the recorder finds no memory for a record it drops it and counts that (dropped_records); the profiled program is
+ * never failed. */
 #ifndef CC_PROFILE_H
 #define CC_PROFILE_H
 
@@ -17,8 +18,8 @@
 extern "C" {
 #endif
 
-/* The sources of allocations, or *domains*: the identifier after CC_PROFILE_, the name in reports (an identifier, too), the
- * kind, and in words that follow "Allocations of" whose they are. A domain's number is its place in this list. */
+/* The sources of allocations, or *domains*: the identifier after CC_PROFILE_, the name in reports (an identifier, too),
+ * the kind, and in words that follow "Allocations of" whose they are. A domain's number is its place in this list. */
 #define CC_PROFILE_DOMAIN_LIST(X) \
     X(RUNTIME, runtime, OWN, "this library: cc_alloc and its kin") \
     X(RAW, raw, WRAPPED, "Python's PyMem_RawMalloc domain") \
@@ -32,13 +33,14 @@ enum { CC_PROFILE_DOMAIN_LIST(CC_PROFILE_DOMAIN_ID) CC_PROFILE_DOMAINS };
 
 /* How the recorder gets to see a domain's allocations. */
 enum {
-    CC_PROFILE_KIND_OWN = 0,     /* they are libcc's own: while a profile looks */
+    CC_PROFILE_KIND_OWN = 0,     /* libcc's own: while a profile looks */
     CC_PROFILE_KIND_WRAPPED = 1, /* while the wrapper of cc_profile_wrap is in place */
-    CC_PROFILE_KIND_PLUGGED = 2, /* another library uses an allocator of libcc's in the place of its own: while a profile looks */
+    CC_PROFILE_KIND_PLUGGED = 2, /* another library's, on an allocator of libcc: while a profile looks */
     CC_PROFILE_KINDS = 3
 };
 
-/* What the list says of a domain: static texts, and one of CC_PROFILE_KIND_…; NULL and -1 for a number that is no domain's. */
+/* What the list says of a domain: static texts, and one of CC_PROFILE_KIND_…; NULL and -1 for a number that is no
+ * domain's. */
 CC_API const char *cc_profile_domain_name(unsigned domain);
 CC_API const char *cc_profile_domain_about(unsigned domain);
 CC_API int cc_profile_domain_kind(unsigned domain);
@@ -53,9 +55,9 @@ CC_API uint64_t cc_profile_bin_limit(unsigned bin);
 
 typedef struct cc_profile_options {
     size_t struct_size;       /* sizeof(cc_profile_options_t) */
-    /* Bit 1 << CC_PROFILE_… for each domain to see; not 0. While profiles with different domains are active at once, only the
-     * totals and those by domain are of the profile's own; threads, flows, peak, points, latency, failures, untracked frees
-     * and live blocks are of all that is seen. */
+    /* Bit 1 << CC_PROFILE_… for each domain to see; not 0. While profiles with different domains are active at once,
+     * only the totals and those by domain are of the profile's own; threads, flows, peak, points, latency, failures,
+     * untracked frees and live blocks are of all that is seen. */
     unsigned domains;
     double sample_rate;       /* 1: exact; else each allocation is sampled with this probability, > 0 */
     uint64_t sample_interval; /* > 0: a Poisson process over allocated bytes with this mean, sample_rate ignored */
@@ -69,13 +71,13 @@ enum { CC_PROFILE_MAX_DEPTH = 128 };
 typedef struct cc_profile cc_profile_t;
 
 /* Starts a profile; on CC_OK *profile is the caller's until cc_profile_free. CC_ERROR_ARGUMENT, CC_ERROR_MEMORY;
- * CC_ERROR_LIMIT after 8,000 and more starts, stops and resets in all of which some profile was not yet freed. A call that is
- * in flight in another thread at the start (or reset) may be counted on one side of it while its block's record lies on the
- * other: one event for each such thread. */
+ * CC_ERROR_LIMIT after 8,000 and more starts, stops and resets in all of which some profile was not yet freed. A call
+ * that is in flight in another thread at the start (or reset) may be counted on one side of it while its block's record
+ * lies on the other: one event for each such thread. */
 CC_API int cc_profile_start(const cc_profile_options_t *options, cc_profile_t **profile);
 
-/* Stops it and keeps its figures for cc_profile_read. CC_ERROR_STATE when it was stopped before; CC_ERROR_MEMORY: it goes on,
- * and the call may be made again. */
+/* Stops it and keeps its figures for cc_profile_read. CC_ERROR_STATE when it was stopped before; CC_ERROR_MEMORY: it
+ * goes on, and the call may be made again. */
 CC_API int cc_profile_stop(cc_profile_t *profile);
 
 /* Makes the present the new zero of an active profile. CC_ERROR_STATE when it was stopped; CC_ERROR_MEMORY and
@@ -93,7 +95,7 @@ typedef struct cc_profile_domain {
 } cc_profile_domain_t;
 
 typedef struct cc_profile_thread {
-    uint64_t id;        /* libcc's id, never reused; 0 stands for all threads beyond the 16,383rd since no profile was left */
+    uint64_t id;        /* libcc's id, never reused; 0: all threads beyond the 16,383rd since no profile was left */
     uint64_t native_id; /* the system's */
     char name[64];      /* "" while unknown */
     bool alive;
@@ -138,9 +140,9 @@ typedef struct cc_profile_snapshot {
 CC_API int cc_profile_read(cc_profile_t *profile, cc_profile_snapshot_t **snapshot);
 CC_API void cc_profile_snapshot_free(cc_profile_snapshot_t *snapshot);
 
-/* Latency of the allocator's own work (`frees`: of freeing, else of allocating). The recorder's histogram is merged into
- * `buckets` log-spaced buckets from 1 ns to 100 s; counts[i] gets the count between 10^(11 i / buckets) and
- * 10^(11 (i + 1) / buckets) ns. Returns the number of timed operations. */
+/* Latency of the allocator's own work (`frees`: of freeing, else of allocating). The recorder's histogram is merged
+ * into `buckets` log-spaced buckets from 1 ns to 100 s; counts[i] gets the count between 10^(11 i / buckets) and 10^(11
+ * (i + 1) / buckets) ns. Returns the number of timed operations. */
 CC_API double cc_profile_latency_buckets(const cc_profile_snapshot_t *snapshot, bool frees, unsigned buckets,
                                          double *counts);
 typedef struct cc_profile_clock {
@@ -171,8 +173,8 @@ typedef struct cc_profile_live_blocks {
     double count, bytes, held_count, held_bytes; /* the sums of all sites: not held, held */
 } cc_profile_live_t;
 
-/* The blocks that were allocated since the profile's start and still live. Takes time in proportion to the touched heap.
- * After the stop it still tells, until cc_profile_free, but blocks freed after the stop may be missing or not.
+/* The blocks that were allocated since the profile's start and still live. Takes time in proportion to the touched
+ * heap. After the stop it still tells, until cc_profile_free, but blocks freed after the stop may be missing or not.
  * *live is the caller's until cc_profile_live_free. CC_ERROR_MEMORY. */
 CC_API int cc_profile_live(cc_profile_t *profile, size_t cap, cc_profile_live_t **live);
 CC_API void cc_profile_live_free(cc_profile_live_t *live);
@@ -194,21 +196,21 @@ enum {
     CC_PROFILE_CLASSES_MIMALLOC = 1 /* to mimalloc's size classes */
 };
 
-/* Makes `original` what lies below domain's wrapper and fills *wrapper, which goes in original's place. The wrapper's context is
- * the original's and its functions ignore theirs, so a call that mixes both while they are exchanged is harmless. It
- * adds no header and may stay in place for ever. CC_ERROR_ARGUMENT for a domain without wrapper or
- * unknown classes, CC_ERROR_LIMIT after
- * 64 calls with different originals. pre: `original` does not lead to this domain's wrapper. */
+/* Makes `original` what lies below domain's wrapper and fills *wrapper, which goes in original's place. The wrapper's
+ * context is the original's and its functions ignore theirs, so a call that mixes both while they are exchanged is
+ * harmless. It adds no header and may stay in place for ever. CC_ERROR_ARGUMENT for a domain without wrapper or unknown
+ * classes, CC_ERROR_LIMIT after 64 calls with different originals. pre: `original` does not lead to this domain's
+ * wrapper. */
 CC_API int cc_profile_wrap(unsigned domain, const cc_profile_allocator_t *original, unsigned classes,
                            cc_profile_allocator_t *wrapper);
 
-/* If `present` is domain's wrapper itself, fills *original with what it was put in place of and returns true: then the caller
- * may put that back. The wrapper's functions stay good for calls in flight. */
+/* If `present` is domain's wrapper itself, fills *original with what it was put in place of and returns true: then the
+ * caller may put that back. The wrapper's functions stay good for calls in flight. */
 CC_API bool cc_profile_unwrap(unsigned domain, const cc_profile_allocator_t *present,
                               cc_profile_allocator_t *original);
 
-/* Whether a call of `allocator` gets to domain's wrapper (for instance below another tool's wrapper). Allocates and frees
- * one byte there; true also when it has no memory for that, so that nobody wraps it again on such evidence. */
+/* Whether a call of `allocator` gets to domain's wrapper (for instance below another tool's wrapper). Allocates and
+ * frees one byte there; true also when it has no memory for that, so that nobody wraps it again on such evidence. */
 CC_API bool cc_profile_reaches(unsigned domain, const cc_profile_allocator_t *allocator);
 
 /* A call stack frame, opaque to the recorder: a code object and an offset in it. */
@@ -217,8 +219,8 @@ typedef struct cc_profile_frame {
     uintptr_t offset;
 } cc_profile_frame_t;
 
-/* A hash that goes on with one more value: for identify below. One 64 x 64 -> 128 bit multiplication, halves folded (after
- * wyhash's mum). */
+/* A hash that goes on with one more value: for identify below. One 64 x 64 -> 128 bit multiplication, halves folded
+ * (after wyhash's mum). */
 static inline uint64_t cc_profile_mix(uint64_t hash, uint64_t value) {
     __extension__ typedef unsigned __int128 wide_t;
     wide_t product = (wide_t)(hash ^ 0x9E3779B97F4A7C15u) * (value ^ 0xA0761D6478BD642Fu);
@@ -226,17 +228,18 @@ static inline uint64_t cc_profile_mix(uint64_t hash, uint64_t value) {
 }
 
 typedef struct cc_profile_frame_provider {
-    /* A 64-bit hash of the frames that capture would write, begun with `seed`; `seed` itself when there is none. Called at every
-     * recorded allocation, with capture's restrictions; capture follows at once when the hash is new. Equal hashes are taken
-     * for equal stacks: what is hashed must tell frames apart for as long as their code objects are pinned. */
+    /* A 64-bit hash of the frames that capture would write, begun with `seed`; `seed` itself when there is none. Called
+     * at every recorded allocation, with capture's restrictions; capture follows at once when the hash is new. Equal
+     * hashes are taken for equal stacks: what is hashed must tell frames apart for as long as their code objects are
+     * pinned. */
     uint64_t (*identify)(uint64_t seed, unsigned limit, bool attached);
-    /* Writes the calling thread's innermost frames, at most `limit`; returns how many. `attached`: the allocation's domain is
-     * one that only threads attached to the interpreter may use. Called inside an allocation: it must not allocate, lock or
-     * run anything. */
+    /* Writes the calling thread's innermost frames, at most `limit`; returns how many. `attached`: the allocation's
+     * domain is one that only threads attached to the interpreter may use. Called inside an allocation: it must not
+     * allocate, lock or run anything. */
     unsigned (*capture)(cc_profile_frame_t *frames, unsigned limit, bool attached);
-    /* Called once for each new stack, right after capture, under a lock of the recorder: keeps the code objects alive and
-     * returns whether blocks of this stack are held by the interpreter. Same restrictions. `count` is 0 for the runtime's
-     * allocations outside any frame. */
+    /* Called once for each new stack, right after capture, under a lock of the recorder: keeps the code objects alive
+     * and returns whether blocks of this stack are held by the interpreter. Same restrictions. `count` is 0 for the
+     * runtime's allocations outside any frame. */
     bool (*pin)(const cc_profile_frame_t *frames, unsigned count);
     /* Undoes pin; called by cc_profile_free for the last profile. */
     void (*unpin)(const cc_profile_frame_t *frames, unsigned count);
@@ -253,8 +256,8 @@ CC_API unsigned cc_profile_site_frames(uint32_t site, cc_profile_frame_t *frames
 CC_API bool cc_profile_pause(void);
 CC_API void cc_profile_resume(bool paused);
 
-/* Tells the name of a living thread by the system's id for it; longer names are cut. False when libcc has not met it (it has
- * met the calling thread). */
+/* Tells the name of a living thread by the system's id for it; longer names are cut. False when libcc has not met it
+ * (it has met the calling thread). */
 CC_API bool cc_profile_name_thread(uint64_t native_id, const char *name);
 
 #ifdef __cplusplus

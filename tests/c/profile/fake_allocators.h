@@ -8,6 +8,9 @@
 
 #include "cc/methods.h"
 
+/* The domains that domain_alloc and its kin play. */
+enum { FAKE_ALL = BIT_RUNTIME | BIT_RAW | BIT_MEM | BIT_OBJECT | BIT_SQLITE };
+
 typedef struct fake {
     cc_profile_allocator_t below, top; /* the original, and its wrapper */
 } fake_t;

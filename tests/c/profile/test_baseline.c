@@ -1,4 +1,4 @@
-/* test_nested.c: several profiles at once, with the same and with different options: each tells what happened since its own
+/* test_baseline.c: several profiles at once, with the same and with different options: each tells what happened since its own
  * start, and nothing of blocks older than it.
  * variants: release debug asan tsan valgrind */
 #include "fake_allocators.h"
@@ -46,6 +46,31 @@ static void test_an_outer_block_freed_inside(void) {
     cc_profile_free(inner);
     expect(outer, (expected_t){5, 5, 2650, 2650, 0});
     cc_profile_free(outer);
+}
+
+/* What an outer block took is as little the inner profile's as its bytes are. */
+static void test_block_bytes_are_of_own_blocks(void) {
+    static const size_t sizes[] = {1, 40, 500, 3000, 100000};
+    enum { SIZES = sizeof sizes / sizeof *sizes };
+    for (int sampled = 0; sampled < 2; sampled++) {
+        cc_profile_options_t options = exact_options(BIT_RUNTIME);
+        if (sampled) options.sample_rate = 0.5;
+        cc_profile_t *outer = start_with(options);
+        enum { EACH = 40 };
+        void *old[SIZES * EACH], *young[SIZES * EACH];
+        for (size_t i = 0; i < SIZES * EACH; i++) old[i] = cc_alloc(sizes[i % SIZES]);
+        cc_profile_t *inner = start_with(options);
+        for (size_t i = 0; i < SIZES * EACH; i++) cc_free(old[i], sizes[i % SIZES]);
+        for (size_t i = 0; i < SIZES * EACH; i++) young[i] = cc_alloc(sizes[i % SIZES]);
+        for (size_t i = 0; i < SIZES * EACH; i++) cc_free(young[i], sizes[i % SIZES]);
+        cc_profile_snapshot_t *snapshot = read_checked(inner);
+        const cc_profile_domain_t *domain = &snapshot->domains[CC_PROFILE_RUNTIME];
+        CHECK(domain->alloc_block_bytes > 0);
+        CHECK_NEAR(domain->free_block_bytes, domain->alloc_block_bytes, 1e-6 * domain->alloc_block_bytes);
+        cc_profile_snapshot_free(snapshot);
+        cc_profile_free(inner);
+        cc_profile_free(outer);
+    }
 }
 
 static void test_side_by_side(void) {
@@ -248,6 +273,7 @@ static void test_eight_deep(void) {
 int main(void) {
     wrap_all();
     RUN(test_an_outer_block_freed_inside);
+    RUN(test_block_bytes_are_of_own_blocks);
     RUN(test_side_by_side);
     RUN(test_reset_in_the_middle_of_others);
     RUN(test_large_outer_frees_do_not_move_the_inner_peak);

@@ -1,7 +1,7 @@
-/* test_wrapped.c: allocators below cc_profile_wrap: each call is recorded once, with the caller's size, and the caller gets
- * what the allocator gave.
+/* test_source_python.c: allocators below cc_profile_wrap: each call is recorded once, with the caller's size, and the caller
+ * gets what the allocator gave; and whose wrapper lies where (cc_profile_unwrap, cc_profile_reaches).
  * variants: release debug asan tsan valgrind */
-#include <sys/mman.h>
+#include <stdatomic.h>
 
 #include "fake_allocators.h"
 
@@ -126,8 +126,10 @@ static void test_idle_wrappers_pass_everything_on(void) {
 
 static void test_a_domain_that_is_not_asked_for_is_not_seen(void) {
     for (unsigned seen = 0; seen < CC_PROFILE_DOMAINS; seen++) {
+        if ((FAKE_ALL >> seen & 1) == 0) continue;
         cc_profile_t *profile = start_exact(1u << seen);
-        for (unsigned d = 0; d < CC_PROFILE_DOMAINS; d++) domain_free(d, domain_alloc(d, 100), 100);
+        for (unsigned d = 0; d < CC_PROFILE_DOMAINS; d++)
+            if ((FAKE_ALL >> d & 1) != 0) domain_free(d, domain_alloc(d, 100), 100);
         check_domain(profile, seen, 1, 1, 100, 100);
         cc_profile_free(profile);
     }
@@ -154,141 +156,148 @@ static void test_nothing_counts_twice_when_sampled(void) {
     cc_profile_free(profile);
 }
 
-/* ---- addresses of our own choice -------------------------------------------------------------------------------- */
+/* ---- whose wrapper lies where ------------------------------------------------------------------------------------ */
 
-static char *bump, *bump_last;
+/* Another tool's wrapper on top of ours. */
+static const cc_profile_allocator_t *tool_below;
+static atomic_size_t tool_calls;
 
-static void *bump_malloc(void *context, size_t size) {
+static void *tool_malloc(void *context, size_t size) {
     (void)context;
-    bump_last = bump;
-    bump += (size + 15) & ~(size_t)15;
-    return bump_last;
+    atomic_fetch_add(&tool_calls, 1);
+    return tool_below->malloc(tool_below->context, size);
 }
 
-static void *bump_realloc(void *context, void *pointer, size_t size) {
-    (void)pointer; /* nothing is copied */
-    return bump_malloc(context, size);
-}
-
-static void *bump_calloc(void *context, size_t count, size_t size) {
-    return bump_malloc(context, count * size);
-}
-
-static void bump_free(void *context, void *pointer) {
+static void *tool_calloc(void *context, size_t count, size_t size) {
     (void)context;
-    (void)pointer;
+    return tool_below->calloc(tool_below->context, count, size);
 }
 
-enum { LEAF = 32 << 20 };
-
-/* A block of each size in each of the last granules of a leaf, with all that is written beside its record. */
-static void test_blocks_across_the_end_of_a_leaf(void) {
-    char *area = mmap(NULL, 4 * (size_t)LEAF, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    CHECK(area != MAP_FAILED);
-    char *boundary = (char *)(((uintptr_t)area + 2 * (size_t)LEAF) & ~(uintptr_t)(LEAF - 1));
-    cc_profile_allocator_t below = {NULL, bump_malloc, bump_calloc, bump_realloc, bump_free}, top;
-    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_MEM, &below, CC_PROFILE_CLASSES_16, &top), CC_OK);
-    cc_profile_options_t options = exact_options(BIT_MEM);
-    options.timestamps = true;
-    static const size_t across[] = {0, 17, 65534, 65535, 1 << 20};
-    for (int sampled = 0; sampled < 2; sampled++) {
-        options.sample_rate = sampled ? 1 - 1e-12 : 1; /* all of them, and the bitmap */
-        cc_profile_t *profile = start_with(options);
-        double count = 0, bytes = 0;
-        for (int before = 4; before >= 1; before--) {
-            for (size_t i = 0; i < sizeof across / sizeof *across; i++) {
-                bump = boundary - 16 * before;
-                void *block = top.malloc(NULL, across[i]);
-                CHECK(block == boundary - 16 * before);
-                count++;
-                bytes += (double)across[i];
-                cc_profile_live_t *live = live_now(profile, 4);
-                CHECK_NEAR(live->count, 1, 1e-6);
-                CHECK_EQUAL(live->block_count, 1);
-                CHECK_EQUAL(live->blocks[0].address, (uintptr_t)block);
-                CHECK_EQUAL(live->blocks[0].size, across[i]);
-                CHECK(live->blocks[0].wall_ns != 0);
-                cc_profile_live_free(live);
-                top.free(NULL, block);
-            }
-        }
-        cc_profile_snapshot_t *snapshot = read_checked(profile);
-        CHECK_NEAR(snapshot->alloc_count, count, 1e-6);
-        CHECK_NEAR(snapshot->free_bytes, bytes, 1);
-        CHECK_NEAR(snapshot->current, 0, 1e-6);
-        cc_profile_snapshot_free(snapshot);
-        cc_profile_free(profile);
-    }
-    CHECK_EQUAL(munmap(area, 4 * (size_t)LEAF), 0);
-    wrap_all();
+static void *tool_realloc(void *context, void *pointer, size_t size) {
+    (void)context;
+    return tool_below->realloc(tool_below->context, pointer, size);
 }
 
-/* Sizes that no memory backs. */
-static void test_huge_blocks(void) {
-    cc_profile_allocator_t below = {NULL, bump_malloc, bump_calloc, bump_realloc, bump_free}, top;
-    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_MEM, &below, CC_PROFILE_CLASSES_16, &top), CC_OK);
-    static const size_t huge[] = {(size_t)1 << 32, ((size_t)1 << 32) + 1, (size_t)1 << 40, ((size_t)1 << 46) - 16};
-    cc_profile_t *profile = start_exact(BIT_MEM);
-    double bytes = 0;
-    void *blocks[4];
-    for (size_t i = 0; i < 4; i++) {
-        bump = (char *)(((uintptr_t)1 << 45) + i * LEAF);
-        blocks[i] = top.malloc(NULL, huge[i]);
-        bytes += (double)huge[i];
+static void tool_free(void *context, void *pointer) {
+    (void)context;
+    tool_below->free(tool_below->context, pointer);
+}
+
+static const cc_profile_allocator_t tool = {NULL, tool_malloc, tool_calloc, tool_realloc, tool_free};
+
+static void test_wrong_arguments(void) {
+    cc_profile_allocator_t below = {NULL, fake_malloc, fake_calloc, fake_realloc, fake_free}, top;
+    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RUNTIME, &below, 0, &top), CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_SQLITE, &below, 0, &top), CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_DOMAINS, &below, 0, &top), CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RAW, NULL, 0, &top), CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RAW, &below, 0, NULL), CC_ERROR_ARGUMENT);
+    CHECK_EQUAL(cc_profile_wrap(CC_PROFILE_RAW, &below, CC_PROFILE_CLASSES_MIMALLOC + 1, &top), CC_ERROR_ARGUMENT);
+    CHECK(!cc_profile_reaches(CC_PROFILE_RUNTIME, &below));
+    CHECK(!cc_profile_reaches(CC_PROFILE_SQLITE, &below));
+    CHECK(!cc_profile_reaches(CC_PROFILE_DOMAINS, &below));
+    CHECK(!cc_profile_unwrap(CC_PROFILE_RUNTIME, &below, &top));
+    CHECK(!cc_profile_unwrap(CC_PROFILE_SQLITE, &below, &top));
+    CHECK(!cc_profile_unwrap(CC_PROFILE_DOMAINS, &below, &top));
+}
+
+static void test_unwrap_gives_the_original_back(void) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
+        cc_profile_allocator_t original;
+        memset(&original, 0, sizeof original);
+        CHECK(cc_profile_unwrap(d, &fakes[d].top, &original));
+        CHECK(memcmp(&original, &fakes[d].below, sizeof original) == 0);
+        CHECK(!cc_profile_unwrap(d, &fakes[d].below, &original));
+        CHECK(!cc_profile_unwrap(d, &tool, &original));
+        CHECK(!cc_profile_unwrap(d, &fakes[d % 3 + 1].top, &original)); /* another domain's */
     }
+}
+
+static void reach_all(void) {
+    for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
+        tool_below = &fakes[d].top;
+        CHECK(cc_profile_reaches(d, &fakes[d].top));
+        CHECK(cc_profile_reaches(d, &tool)); /* through another tool */
+        CHECK(!cc_profile_reaches(d, &fakes[d].below)); /* our wrapper was dropped */
+        tool_below = &fakes[d].below;
+        CHECK(!cc_profile_reaches(d, &tool));
+        for (unsigned other = CC_PROFILE_RAW; other <= CC_PROFILE_OBJECT; other++)
+            CHECK_EQUAL(cc_profile_reaches(other, &fakes[d].top), other == d);
+    }
+}
+
+static void test_reaches_while_idle_and_while_recording(void) {
+    reach_all();
+    cc_profile_t *profile = start_exact(BIT_ALL);
+    reach_all();
     cc_profile_snapshot_t *snapshot = read_checked(profile);
-    CHECK_DOUBLE(snapshot->alloc_bytes, bytes);
-    CHECK_NEAR(snapshot->peak, bytes, snapshot->peak_error);
-    cc_profile_snapshot_free(snapshot);
-    for (size_t i = 0; i < 4; i++) top.free(NULL, blocks[i]);
-    snapshot = read_checked(profile);
-    CHECK_DOUBLE(snapshot->free_bytes, bytes);
-    cc_profile_snapshot_free(snapshot);
-
-    /* Beyond the table's addresses: dropped, and said so. */
-    bump = (char *)((uintptr_t)1 << 52);
-    void *beyond = top.malloc(NULL, 100);
-    CHECK(beyond == (char *)((uintptr_t)1 << 52));
-    top.free(NULL, beyond);
-    snapshot = read_checked(profile);
-    CHECK_DOUBLE(snapshot->dropped_records, 1);
-    CHECK_DOUBLE(snapshot->alloc_count, 4);
+    CHECK_DOUBLE(snapshot->alloc_count + snapshot->free_count + snapshot->untracked_frees, 0); /* probes do not count */
     cc_profile_snapshot_free(snapshot);
     cc_profile_free(profile);
-    wrap_all();
+    profile = start_exact(BIT_RAW);
+    reach_all();
+    cc_profile_free(profile);
+    reach_all();
 }
 
-/* An exact session's small blocks never share a granule, though the allocator packs 8-byte blocks. */
-static void test_eight_byte_blocks(void) {
-    cc_profile_t *profile = start_exact(BIT_RUNTIME);
-    enum { BLOCKS = 5000 };
-    static void *blocks[BLOCKS];
-    int count = SCALED(BLOCKS);
-    for (int i = 0; i < count; i++) {
-        blocks[i] = i % 3 == 2 ? cc_calloc(1, 1 + (size_t)i % 8) : cc_alloc(1 + (size_t)i % 8);
-        if (i > 0) CHECK((uintptr_t)blocks[i] / 16 != (uintptr_t)blocks[i - 1] / 16);
+/* Probes, starts and stops at once: no probe's answer is wrong, and nothing stays switched on. */
+static void probe_or_profile(size_t index, void *unused) {
+    (void)unused;
+    for (int i = 0; i < SCALED(1000); i++) {
+        if (index < 3)
+            CHECK(cc_profile_reaches(CC_PROFILE_MEM, &fakes[CC_PROFILE_MEM].top));
+        else if (i % 10 == 0)
+            cc_profile_free(start_exact(i % 20 == 0 ? BIT_MEM : BIT_RAW));
+        if (index == 2) domain_free(CC_PROFILE_MEM, domain_alloc(CC_PROFILE_MEM, 10), 10);
     }
-    cc_profile_live_t *live = live_now(profile, 0);
-    CHECK_DOUBLE(live->count, count);
-    CHECK_EQUAL(live->block_count, 0);
-    cc_profile_live_free(live);
-    for (int i = 0; i < count; i += 2) cc_free(blocks[i], 1 + (size_t)i % 8);
+}
+
+static void test_probes_from_several_threads(void) {
+    check_threads(4, probe_or_profile, NULL);
+    cc_profile_t *profile = start_exact(BIT_RAW);
+    domain_free(CC_PROFILE_MEM, domain_alloc(CC_PROFILE_MEM, 10), 10);
     cc_profile_snapshot_t *snapshot = read_checked(profile);
-    CHECK_DOUBLE(snapshot->free_count, (count + 1) / 2);
+    CHECK_DOUBLE(snapshot->alloc_count, 0);
     cc_profile_snapshot_free(snapshot);
-    for (int i = 1; i < count; i += 2) cc_free(blocks[i], 1 + (size_t)i % 8);
     cc_profile_free(profile);
+}
+
+/* Putting the wrapper in place again, as after a tool that dropped it: same original, nothing new. */
+static void test_wrapping_again_costs_nothing(void) {
+    for (int i = 0; i < 1000; i++) wrap_all();
+    domain_free(CC_PROFILE_RAW, domain_alloc(CC_PROFILE_RAW, 10), 10);
+}
+
+static void test_too_many_originals(void) {
+    cc_profile_allocator_t below = fakes[CC_PROFILE_RAW].below, top;
+    int status = CC_OK;
+    size_t wrapped = 0;
+    for (uintptr_t i = 1; i <= 100 && status == CC_OK; i++) {
+        below.context = (void *)i;
+        memset(&top, 0, sizeof top);
+        status = cc_profile_wrap(CC_PROFILE_RAW, &below, CC_PROFILE_CLASSES_16, &top);
+        if (status == CC_OK) wrapped++;
+    }
+    CHECK_EQUAL(status, CC_ERROR_LIMIT);
+    CHECK(top.malloc == NULL);
+    CHECK_EQUAL(wrapped, 64 - 3); /* three are fakes */
+    wrap_all(); /* known ones still can */
+    domain_free(CC_PROFILE_RAW, domain_alloc(CC_PROFILE_RAW, 10), 10);
 }
 
 int main(void) {
-    RUN(test_blocks_across_the_end_of_a_leaf); /* first: the fewer blocks there were, the faster its walks */
+    wrap_all();
     RUN(test_every_size_in_every_domain);
     RUN(test_realloc);
     RUN(test_failures);
     RUN(test_idle_wrappers_pass_everything_on);
     RUN(test_a_domain_that_is_not_asked_for_is_not_seen);
     RUN(test_nothing_counts_twice_when_sampled);
-    RUN(test_huge_blocks);
-    RUN(test_eight_byte_blocks);
+    RUN(test_wrong_arguments);
+    RUN(test_unwrap_gives_the_original_back);
+    RUN(test_reaches_while_idle_and_while_recording);
+    RUN(test_probes_from_several_threads);
+    RUN(test_wrapping_again_costs_nothing);
+    RUN(test_too_many_originals);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* test_memory.c: the n-th request for memory fails, for all n of a scripted session: a clear status or a counted drop, no
+/* test_fault.c: the n-th request for memory fails, for all n of a scripted session: a clear status or a counted drop, no
  * crash, no leak, the program's own allocations untouched, and right figures for what was recorded.
  * variants: fault fault-libc */
 #include "base/fault.h"

@@ -1,4 +1,4 @@
-/* test_fork.c: a child of a profiled process with threads reads, stops and frees; the parent does not notice.
+/* test_recorder.c: a child of a profiled process with threads reads, stops and frees; the parent does not notice.
  * variants: release debug asan */
 #include <stdatomic.h>
 #include <sys/wait.h>
