@@ -42,6 +42,12 @@ PUBLIC_HEADERS = {
     "profile": {"profile"},
 }
 
+# The files of a room, each above those before it.
+ROOM_ORDER = {
+    "profile": """shadow counts session estimate peaks shard sites totals flows rows baseline timeline recorder source tap
+    source_* sources latency profile_internal snapshot live profile"""
+}
+
 # Headers of ISO C. Every other system header belongs to the one layer that wraps what it declares; base wraps the
 # operating system, so signal.h and threads.h are not in this list.
 ISO_C = {
@@ -147,6 +153,21 @@ def layering(root: Path) -> Iterator[str]:
                 yield f"{where}: {name} is shared inside {other} only"
 
 
+def order_in_rooms(root: Path) -> Iterator[str]:
+    """In a room with an order, a file includes only headers of files that stand before it."""
+    for layer, text in ROOM_ORDER.items():
+        order = text.split()
+        for path in sorted((root / "csrc" / layer).glob("*.[ch]")):
+            where, stem = path.relative_to(root), re.sub("^source_.*", "source_*", path.stem)
+            if stem not in order:
+                yield f"{where}: has no place in the order of {layer}"
+                continue
+            for number, name in includes(path):
+                above = order[order.index(stem) + 1 :]
+                if re.sub("^source_.*", "source_*", name.removesuffix(".h")) in above:
+                    yield f"{where}:{number}: {name} comes after {path.stem} in the order of {layer}"
+
+
 def system_headers(root: Path) -> Iterator[str]:
     """What is not ISO C is included by the one layer that wraps it, never by a public header."""
     for path in c_files(root):
@@ -203,7 +224,7 @@ def foreign_exports(library: Path, allowed: str) -> Iterator[str]:
             yield f"{library.name} exports {name}"
 
 
-RULES = [places, layering, system_headers, private_cpython, sizes, foreign_names]
+RULES = [places, layering, order_in_rooms, system_headers, private_cpython, sizes, foreign_names]
 LIBCC_EXPORTS = r"(?:cc_(?!_)|Platform_)\w+"
 
 
@@ -299,7 +320,20 @@ def test_rule_passes_a_good_tree(rule, tmp_path):
         (layering, "csrc/methods/x.c", '#include "cc/regions.h"\n', "csrc/methods/x.c:1: methods includes cc/regions.h of regions"),
         (layering, "csrc/alloc/x.c", '#include "cc/debug_malloc.h"\n', "csrc/alloc/x.c:1: alloc includes cc/debug_malloc.h of methods"),
         (layering, "csrc/platform/x.c", '#include "cc/arena.h"\n', "csrc/platform/x.c:1: platform includes cc/arena.h of regions"),
-        (layering, "csrc/profile/x.c", '#include "cc/smr.h"\n', "csrc/profile/x.c:1: profile includes cc/smr.h of smr"),
+        (layering, "csrc/profile/tap.c", '#include "cc/smr.h"\n', "csrc/profile/tap.c:1: profile includes cc/smr.h of smr"),
+        (order_in_rooms, "csrc/profile/x.c", "", "csrc/profile/x.c: has no place in the order of profile"),
+        (
+            order_in_rooms,
+            "csrc/profile/rows.c",
+            '#include "totals.h"\n#include "baseline.h"\n',
+            "csrc/profile/rows.c:2: baseline.h comes after rows in the order of profile",
+        ),
+        (
+            order_in_rooms,
+            "csrc/profile/tap.c",
+            '#include "source.h"\n#include "source_python.h"\n',
+            "csrc/profile/tap.c:2: source_python.h comes after tap in the order of profile",
+        ),
         (
             layering,
             "csrc/include/cc/base.h",
@@ -318,7 +352,7 @@ def test_rule_passes_a_good_tree(rule, tmp_path):
             '#include "alloc/alloc_internal.h"\n',
             "csrc/smr/x.c:1: alloc/alloc_internal.h is shared inside alloc only",
         ),
-        (system_headers, "csrc/profile/x.c", "#include <Python.h>\n", "csrc/profile/x.c:1: Python.h belongs in csrc/python/"),
+        (system_headers, "csrc/profile/tap.c", "#include <Python.h>\n", "csrc/profile/tap.c:1: Python.h belongs in csrc/python/"),
         (
             system_headers,
             "csrc/python/x.c",

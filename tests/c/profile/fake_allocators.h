@@ -1,6 +1,6 @@
-/* fake_allocators.h: what stands for CPython's three allocators: over malloc, with failures on demand; the object allocator
- * has pools for small blocks and calls the wrapped raw one for large ones. wrap_all() puts the wrappers in place. SQLite is
- * played by calls of the methods that it would be given. */
+/* fake_allocators.h: what stands for CPython's three allocators: over malloc, with failures on demand; the object
+ * allocator has pools for small blocks and calls the wrapped raw one for large ones. wrap_all() puts the wrappers in
+ * place. SQLite is played by calls of the methods that it would be given. */
 #ifndef FAKE_ALLOCATORS_H
 #define FAKE_ALLOCATORS_H
 

@@ -1,4 +1,5 @@
-/* profile_check.h: what the tests of the recorder share: options, reading, and the equations that every snapshot fulfils. */
+/* profile_check.h: what the tests of the recorder share: options, reading, and the equations that every snapshot
+ * fulfils. */
 #ifndef PROFILE_CHECK_H
 #define PROFILE_CHECK_H
 
@@ -17,7 +18,8 @@ enum { BIT_RUNTIME = 1 << CC_PROFILE_RUNTIME, BIT_RAW = 1 << CC_PROFILE_RAW, BIT
 #define CHECK_NEAR(actual, expected, most) \
     check_near(__FILE__, __LINE__, #actual " near " #expected, (double)(actual), (double)(expected), (double)(most))
 
-static inline void check_near(const char *file, int line, const char *text, double actual, double expected, double most) {
+static inline void check_near(const char *file, int line, const char *text, double actual, double expected,
+                              double most) {
     if (fabs(actual - expected) <= most) return;
     fprintf(stderr, "%s:%d: does not hold: %s\n    %.17g against %.17g, at most %g apart\n", file, line, text, actual,
             expected, most);

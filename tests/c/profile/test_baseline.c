@@ -1,6 +1,5 @@
-/* test_baseline.c: several profiles at once, with the same and with different options: each tells what happened since its own
- * start, and nothing of blocks older than it.
- * variants: release debug asan tsan valgrind */
+/* test_baseline.c: several profiles at once, with the same and with different options: each tells what happened since
+ * its own start, and nothing of blocks older than it. variants: release debug asan tsan valgrind */
 #include "fake_allocators.h"
 
 typedef struct expected {
@@ -124,7 +123,8 @@ static void test_large_outer_frees_do_not_move_the_inner_peak(void) {
     cc_profile_snapshot_t *snapshot = read_checked(inner);
     CHECK_NEAR(snapshot->peak, 10000, snapshot->peak_error);
     CHECK(snapshot->peak_error < 1 << 20);
-    for (size_t i = 0; i < snapshot->point_count; i++) CHECK(snapshot->points[i].current <= 10000 + snapshot->peak_error);
+    for (size_t i = 0; i < snapshot->point_count; i++)
+        CHECK(snapshot->points[i].current <= 10000 + snapshot->peak_error);
     cc_profile_snapshot_free(snapshot);
     snapshot = read_checked(outer);
     CHECK_NEAR(snapshot->peak, (double)BLOCKS * SIZE, snapshot->peak_error);

@@ -18,7 +18,7 @@ static void test_the_peak(void) {
             current -= (double)blocks[which].size;
             blocks[which].pointer = NULL;
         } else {
-            size_t size = check_random(&state) % 16 == 0 ? 1 + check_random(&state) % 100000 : 1 + check_random(&state) % 600;
+            size_t size = 1 + check_random(&state) % (check_random(&state) % 16 == 0 ? 100000 : 600);
             blocks[which].pointer = cc_alloc(size);
             blocks[which].size = size;
             current += (double)size;

@@ -33,7 +33,8 @@ static void test_bytes_and_counts_by_site(void) {
     CHECK_DOUBLE(live->held_bytes, 5000);
     CHECK_EQUAL(live->block_count, 7);
     CHECK_EQUAL(live->site_count, SITES + 2);
-    for (size_t i = 0; i < live->block_count; i++) CHECK_EQUAL(live->blocks[i].size, 50); /* the largest, none of the held */
+    for (size_t i = 0; i < live->block_count; i++)
+        CHECK_EQUAL(live->blocks[i].size, 50); /* the largest, none of the held */
     for (size_t i = 1; i < live->site_count; i++) CHECK(live->sites[i].bytes <= live->sites[i - 1].bytes);
     for (uintptr_t s = 0; s < SITES; s++) {
         const cc_profile_site_t *site = site_of(live, 100 * (s + 1));

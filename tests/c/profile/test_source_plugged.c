@@ -1,6 +1,5 @@
-/* test_source_plugged.c: allocators that are plugged into another library: whoever makes a call finds the observer, and each
- * call counts once, with what that library asked for.
- * variants: release debug asan tsan valgrind */
+/* test_source_plugged.c: allocators that are plugged into another library: whoever makes a call finds the observer, and
+ * each call counts once, with what that library asked for. variants: release debug asan tsan valgrind */
 #include "alloc/observer.h"
 
 #include "fake_allocators.h"

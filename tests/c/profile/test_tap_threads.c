@@ -1,6 +1,6 @@
-/* test_tap_threads.c: 8 threads hand blocks to each other through queues and free what they get; all figures against the workload's
- * own arithmetic, through the runtime and through wrapped allocators; and the same while others start, reset, read and stop.
- * variants: release debug asan tsan */
+/* test_tap_threads.c: 8 threads hand blocks to each other through queues and free what they get; all figures against
+ * the workload's own arithmetic, through the runtime and through wrapped allocators; and the same while others start,
+ * reset, read and stop. variants: release debug asan tsan */
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -173,8 +173,8 @@ static cc_profile_options_t some_options(uint64_t *state) {
     return options;
 }
 
-/* At any time: nothing is negative. A call that was in flight in another thread when the profile started may fall on both
- * sides of the start, so frees may be ahead by one for each thread and start. */
+/* At any time: nothing is negative. A call that was in flight in another thread when the profile started may fall on
+ * both sides of the start, so frees may be ahead by one for each thread and start. */
 static void check_loud(const cc_profile_snapshot_t *snapshot) {
     check_timeline(snapshot);
     CHECK(snapshot->alloc_count >= 0 && snapshot->free_count >= 0 && snapshot->alloc_bytes >= 0);
