@@ -10,8 +10,14 @@
 
 #include "../check.h"
 
-enum { BIT_RUNTIME = 1 << CC_PROFILE_RUNTIME, BIT_RAW = 1 << CC_PROFILE_RAW, BIT_MEM = 1 << CC_PROFILE_MEM,
-       BIT_OBJECT = 1 << CC_PROFILE_OBJECT, BIT_SQLITE = 1 << CC_PROFILE_SQLITE, BIT_ALL = (1 << CC_PROFILE_DOMAINS) - 1 };
+enum {
+    BIT_RUNTIME = 1 << CC_PROFILE_RUNTIME,
+    BIT_RAW = 1 << CC_PROFILE_RAW,
+    BIT_MEM = 1 << CC_PROFILE_MEM,
+    BIT_OBJECT = 1 << CC_PROFILE_OBJECT,
+    BIT_SQLITE = 1 << CC_PROFILE_SQLITE,
+    BIT_ALL = (1 << CC_PROFILE_DOMAINS) - 1
+};
 
 #define CHECK_DOUBLE(actual, expected) \
     check_double(__FILE__, __LINE__, #actual " == " #expected, (double)(actual), (double)(expected))

@@ -1,5 +1,6 @@
 /* test_baseline.c: several profiles at once, with the same and with different options: each tells what happened since
- * its own start, and nothing of blocks older than it. variants: release debug asan tsan valgrind */
+ * its own start, and nothing of blocks older than it.
+ * variants: release debug asan tsan valgrind */
 #include "fake_allocators.h"
 
 typedef struct expected {

@@ -1,6 +1,6 @@
 /* test_fault.c: the n-th request for memory fails, for all n of a scripted session: a clear status or a counted drop,
- * no crash, no leak, the program's own allocations untouched, and right figures for what was recorded. variants: fault
- * fault-libc */
+ * no crash, no leak, the program's own allocations untouched, and right figures for what was recorded.
+ * variants: fault fault-libc */
 #include "base/fault.h"
 
 #include "fake_allocators.h"

@@ -1,5 +1,6 @@
 /* test_source_plugged.c: allocators that are plugged into another library: whoever makes a call finds the observer, and
- * each call counts once, with what that library asked for. variants: release debug asan tsan valgrind */
+ * each call counts once, with what that library asked for.
+ * variants: release debug asan tsan valgrind */
 #include "alloc/observer.h"
 
 #include "fake_allocators.h"

@@ -1,6 +1,6 @@
 /* test_source_python.c: allocators below cc_profile_wrap: each call is recorded once, with the caller's size, and the
- * caller gets what the allocator gave; and whose wrapper lies where (cc_profile_unwrap, cc_profile_reaches). variants:
- * release debug asan tsan valgrind */
+ * caller gets what the allocator gave; and whose wrapper lies where (cc_profile_unwrap, cc_profile_reaches).
+ * variants: release debug asan tsan valgrind */
 #include <stdatomic.h>
 
 #include "fake_allocators.h"

@@ -1,6 +1,7 @@
 /* test_tap_threads.c: 8 threads hand blocks to each other through queues and free what they get; all figures against
  * the workload's own arithmetic, through the runtime and through wrapped allocators; and the same while others start,
- * reset, read and stop. variants: release debug asan tsan */
+ * reset, read and stop.
+ * variants: release debug asan tsan */
 #include <stdatomic.h>
 #include <unistd.h>
 
