@@ -1,10 +1,11 @@
-/* python/hooks.c: puts the recorder's wrappers into CPython's allocator domains and finds out whether they are still there.
+/* python/hooks.c: puts the recorder's wrappers into CPython's allocator domains and finds out whether they are still
+ * there.
  *
- * A wrapper is taken out again when nothing is profiled, if it is still on top: then an idle process runs as if it had never
- * been there. Calls that race with the exchange are harmless: both tables have the same context, and the wrapper's functions
- * pass on for ever. Another tool (tracemalloc) may have put its own on top, which is fine as long as calls still get to
- * ours, or may have put back what it saved before ours came, which drops ours: then it is installed anew over what is
- * there now. */
+ * A wrapper is taken out again when nothing is profiled, if it is still on top: then an idle process runs as if it had
+ * never been there. Calls that race with the exchange are harmless: both tables have the same context, and the
+ * wrapper's functions pass on for ever. Another tool (tracemalloc) may have put its own on top, which is fine as long
+ * as calls still get to ours, or may have put back what it saved before ours came, which drops ours: then it is
+ * installed anew over what is there now. */
 #include "core.h"
 
 static const PyMemAllocatorDomain python_domains[CC_PROFILE_DOMAINS] = {
@@ -35,7 +36,8 @@ static bool parse_domains(PyObject *argument, unsigned long *domains) {
     *domains = PyLong_AsUnsignedLong(argument);
     if (*domains == (unsigned long)-1 && PyErr_Occurred()) return false;
     if (*domains >= 1ul << CC_PROFILE_DOMAINS) {
-        PyErr_SetString(PyExc_ValueError, "domains has unknown bits");
+        PyErr_Format(PyExc_ValueError, "domains must be bits from 0 to %lu, not %lu", (1ul << CC_PROFILE_DOMAINS) - 1,
+                     *domains);
         return false;
     }
     return true;
