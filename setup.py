@@ -2,11 +2,14 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+from setuptools.errors import ExecError
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "csrc"))
@@ -15,10 +18,28 @@ import build as csrc_build  # noqa: E402  (csrc/build.py)
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE).group(1)
 
 
-class BuildExtension(build_ext):
-    """Compiles libcc once, puts it with its headers into the package, and links the extension to it."""
+class BuildPackage(build_py):
+    """Forgets the package of an earlier build: a module that was deleted since would be installed again."""
 
     def run(self):
+        if not self.editable_mode:
+            shutil.rmtree(Path(self.build_lib, "concurrent_collections"), ignore_errors=True)
+        super().run()
+
+
+class BuildExtension(build_ext):
+    """Compiles libcc, puts it with its headers into the package, and links the extension to it.
+
+    Both are compiled by csrc/build.py: several files at once, and only those that have changed.
+    """
+
+    def run(self):
+        try:
+            super().run()
+        except csrc_build.BuildError as error:
+            raise ExecError(str(error)) from None
+
+    def build_extensions(self):
         package = Path(self.get_ext_fullpath("concurrent_collections._core")).resolve().parent
         temporary = Path(self.build_temp).resolve()
         library = csrc_build.build_libcc(temporary / "libcc")
@@ -27,8 +48,13 @@ class BuildExtension(build_ext):
         csrc_build.write_pkg_config(package / "lib" / "pkgconfig", VERSION)
         csrc_build.install_headers(package / "include")
         for extension in self.extensions:
-            extension.extra_objects = [str(library)]
-        super().run()
+            folders = [*(ROOT / path for path in extension.include_dirs), *self.include_dirs]
+            flags = [*(f"-I{path}" for path in folders), *extension.extra_compile_args]
+            sources = [ROOT / path for path in extension.sources]
+            objects = csrc_build.compile_objects(sources, temporary / "extension", flags, command=self.compiler.compiler_so)
+            extension.sources, extension.extra_objects = [], [*map(str, objects), str(library)]
+            extension.depends = extension.extra_objects
+        super().build_extensions()
 
 
 setup(
@@ -36,11 +62,10 @@ setup(
         Extension(
             "concurrent_collections._core",
             sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / "csrc" / "python").glob("*.c")),
-            depends=[str(path.relative_to(ROOT)) for path in (ROOT / "csrc").rglob("*.h")],
             include_dirs=["csrc/include", "csrc"],
             extra_compile_args=["-std=gnu11", "-fvisibility=hidden", *csrc_build.WARNINGS[:3]],
             extra_link_args=["-Wl,-rpath,$ORIGIN/lib"] if os.name == "posix" else [],
         )
     ],
-    cmdclass={"build_ext": BuildExtension},
+    cmdclass={"build_ext": BuildExtension, "build_py": BuildPackage},
 )

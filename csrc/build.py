@@ -28,6 +28,10 @@ RELEASE_FLAGS = ["-O2", "-g1"]
 LAYERS = ["base", "alloc", "methods", "regions", "platform", "smr", "collections", "profile"]
 
 
+class BuildError(RuntimeError):
+    """What is needed is missing, or a command failed. The message says which, and holds all that the command printed."""
+
+
 def compiler() -> list[str]:
     return shlex.split(os.environ.get("CC", "cc"))
 
@@ -37,11 +41,11 @@ def sources() -> list[Path]:
 
 
 def run(command: list[str | Path]) -> str:
-    """Runs a build command; on failure raises RuntimeError with the command and all that it printed."""
+    """Runs a build command; on failure raises BuildError with the command and all that it printed."""
     text = [str(part) for part in command]
     result = subprocess.run(text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:
-        raise RuntimeError(f"{shlex.join(text)}\nfailed with status {result.returncode}:\n{result.stdout}")
+        raise BuildError(f"{shlex.join(text)}\nfailed with status {result.returncode}:\n{result.stdout}")
     if result.stdout:
         print(result.stdout, end="", file=sys.stderr)
     return result.stdout
@@ -52,7 +56,7 @@ def wheel_prefix() -> Path:
     for candidate in [Path(place) / "cmeel.prefix" for place in sys.path if place]:
         if list(candidate.glob("lib/mimalloc-*/libmimalloc.a")):
             return candidate
-    raise RuntimeError(
+    raise BuildError(
         "mimalloc was not found: pip install 'cmeel-mimalloc>=3.4,<3.5', or set CC_MIMALLOC=system to use pkg-config's"
     )
 
@@ -82,24 +86,52 @@ def hidden_archive(archive: Path, directory: Path) -> Path:
     return copy
 
 
+def system_mimalloc_flags() -> tuple[list[str], list[str]]:
+    """What pkg-config says about the system's mimalloc."""
+    found = []
+    for flag in ("--cflags", "--libs"):
+        try:
+            result = subprocess.run(["pkg-config", flag, "mimalloc"], capture_output=True, text=True)
+        except FileNotFoundError:
+            raise BuildError("CC_MIMALLOC=system needs pkg-config, which is not installed") from None
+        if result.returncode != 0:
+            raise BuildError(
+                "CC_MIMALLOC=system, but pkg-config finds no mimalloc: install its development files, set PKG_CONFIG_PATH to "
+                f"where its .pc file lies, or leave CC_MIMALLOC unset to use PyPI's. pkg-config said:\n{result.stderr.strip()}"
+            )
+        found.append(shlex.split(result.stdout))
+    return found[0], found[1]
+
+
 def mimalloc_flags(directory: Path) -> tuple[list[str], list[str]]:
     """Compile flags and link arguments for mimalloc."""
     if os.environ.get("CC_MIMALLOC", "") == "system":
-        found = [
-            subprocess.run(["pkg-config", flag, "mimalloc"], check=True, capture_output=True, text=True).stdout.split()
-            for flag in ("--cflags", "--libs")
-        ]
-        return found[0], found[1]
+        return system_mimalloc_flags()
     prefix = wheel_prefix()
     header = sorted(prefix.glob("include/mimalloc-*"))[-1]
     archive = sorted(prefix.glob("lib/mimalloc-*/libmimalloc.a"))[-1]
     return ["-isystem", str(header)], [str(hidden_archive(archive, directory))]
 
 
+def listing_inputs(target: Path) -> list[str | Path]:
+    """Options that let the compiler list beside `target` all files that it read for it, for `is_current`."""
+    return ["-MD", "-MF", f"{target}.d"]
+
+
+def is_current(target: Path) -> bool:
+    """Whether `target` is there and not older than any file that was read when it was compiled."""
+    try:
+        made = target.stat().st_mtime_ns
+        _, *inputs = shlex.split(Path(f"{target}.d").read_text().replace("\\\n", " "))
+        return all(os.stat(path).st_mtime_ns <= made for path in inputs)
+    except FileNotFoundError:
+        return False
+
+
 def compile_objects(
     files: list[Path], directory: Path, flags: list[str], *, command: list[str] | None = None
 ) -> list[Path]:
-    """Compiles the files into `directory`, several at once, skipping those newer than everything they could include.
+    """Compiles the files into `directory`, several at once; objects that are current stay as they are.
 
     Objects of other files are removed: their sources were renamed or deleted.
     """
@@ -110,13 +142,12 @@ def compile_objects(
         for old in directory.glob("*.o"):
             old.unlink()
         stamp.write_text(line)
-    newest_header = max(path.stat().st_mtime for path in CSRC.rglob("*.h"))
-    objects, waiting = [], []
-    for file in files:
-        target = directory / f"{file.parent.name}_{file.stem}.o"
-        objects.append(target)
-        if not target.exists() or target.stat().st_mtime < max(file.stat().st_mtime, newest_header):
-            waiting.append([*(command or compiler()), *flags, "-c", file, "-o", target])
+    objects = [directory / f"{file.parent.name}_{file.stem}.o" for file in files]
+    waiting = [
+        [*(command or compiler()), *flags, *listing_inputs(target), "-c", file, "-o", target]
+        for file, target in zip(files, objects)
+        if not is_current(target)
+    ]
     for old in set(directory.glob("*.o")) - set(objects):
         old.unlink()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -138,7 +169,7 @@ def build_libcc(directory: Path, *, flags: list[str] | None = None, libc_backend
     all_flags = [*BASE_FLAGS, f"-I{INCLUDE}", *include, *flags]
     objects = compile_objects(sources(), directory / "objects", all_flags)
     library = directory / SONAME
-    newest = max(path.stat().st_mtime for path in objects)
+    newest = max(path.stat().st_mtime for path in [*objects, directory / "objects"])  # the folder: one of them went
     if library.exists() and library.stat().st_mtime >= newest:
         return library
     partial = library.with_suffix(f".{os.getpid()}.tmp")
