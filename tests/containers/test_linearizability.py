@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 import concurrent_collections
+import pytest
 from linearizability import (
     ABSENT,
     IMPOSSIBLE,

@@ -10,9 +10,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
-
 from concurrent_collections import SkipListMap
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 sortedcontainers = pytest.importorskip("sortedcontainers")
 

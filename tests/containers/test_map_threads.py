@@ -11,9 +11,9 @@ import sys
 import threading
 
 import pytest
-from profiler_tools import Threads, output_of, run_python
-
 from concurrent_collections import SkipListMap, SkipListSet
+from interpreter import output_of, run_python
+from threads import Threads
 
 FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 ROUNDS = 4000 if FREE_THREADED else 1000
@@ -25,19 +25,17 @@ def run(*functions):
 
 
 class Counted:
-    """Alive ones are counted, exactly."""
+    """Alive ones are counted, exactly, and without a lock: finalizers and signal handlers run inside __init__, too."""
 
-    lock = threading.Lock()
-    alive = 0
+    births: list[None] = []  # appending is one step, whoever else appends
+    deaths: list[None] = []
 
     def __init__(self, number):
         self.number = number
-        with Counted.lock:
-            Counted.alive += 1
+        self.births.append(None)
 
     def __del__(self):
-        with Counted.lock:
-            Counted.alive -= 1
+        self.deaths.append(None)
 
     def __lt__(self, other):
         return self.number < other.number
@@ -52,7 +50,7 @@ def alive_when_settled() -> int:
     gc.collect()
     SkipListMap({1: 1}).drain()
     gc.collect()
-    return Counted.alive
+    return len(Counted.births) - len(Counted.deaths)
 
 
 def test_each_key_is_taken_once():
@@ -235,12 +233,14 @@ def test_signal_handlers_may_use_the_map():
         m.pop(Counted(len(calls) * 7 % 100), None)
 
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     try:
         while len(calls) < 20:
-            for i in range(100):
-                m[Counted(i)] = i
-                m.pop(Counted(i + 0.5), None)
+            handled = len(calls)
+            signal.setitimer(signal.ITIMER_REAL, 0.001)  # the next when this one has been handled, however long that takes
+            while len(calls) == handled:
+                for i in range(100):
+                    m[Counted(i)] = i
+                    m.pop(Counted(i + 0.5), None)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -339,7 +339,7 @@ def test_fork():
 def test_the_interpreters_end(where):
     result = run_python(
         """
-        import sys, threading, time
+        import sys, threading
         from concurrent_collections import SkipListMap, SkipListSet
         class Value:
             def __del__(self):
@@ -352,13 +352,16 @@ def test_the_interpreters_end(where):
         elif sys.argv[1] == "module":
             sys.kept = m
         elif sys.argv[1] == "daemon threads":
+            at_work = threading.Barrier(4)
             def work():
+                m[0] = 0
+                at_work.wait()
                 while True:
                     for i in range(100):
                         m[i] = i
                         m.pop(i, None)
             for _ in range(3): threading.Thread(target=work, daemon=True).start()
-            time.sleep(0.1)
+            at_work.wait()
         print("done")
         """,
         where,

@@ -10,7 +10,6 @@ import queue
 import unittest
 
 import pytest
-
 from concurrent_collections import queue as our_module
 
 try:

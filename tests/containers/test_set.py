@@ -8,9 +8,9 @@ import pickle
 from collections.abc import MutableSet
 
 import pytest
-from hypothesis import given, settings, strategies as st
-
 from concurrent_collections import SkipListSet
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 def negative(number: int) -> int:

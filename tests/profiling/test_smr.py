@@ -449,7 +449,7 @@ def test_metrics_of_a_running_profiler(profiler):
 def test_a_forked_child_reports_on(driver):
     text = output_of(
         """
-        import os, signal, sys, threading, time
+        import os, signal, sys, threading
         sys.path.insert(0, sys.argv[1])
         from pathlib import Path
         from smr_tools import Driver
@@ -461,11 +461,11 @@ def test_a_forked_child_reports_on(driver):
         driver.retire(domain, 100, 8)
         read, write = os.pipe()
         import warnings; warnings.simplefilter("ignore")
-        held = threading.Event()
+        held, forked = threading.Event(), threading.Event()
         def hold():
             with smr._lock:
                 held.set()
-                time.sleep(0.3)
+                forked.wait()
         holder = threading.Thread(target=hold)
         holder.start()
         held.wait()
@@ -477,6 +477,7 @@ def test_a_forked_child_reports_on(driver):
             report = profiler.report()
             os.write(write, f"{report.retired_nodes} {len(report.notes)}".encode())
             os._exit(0)
+        forked.set()
         os.waitpid(pid, 0)
         profiler.stop()
         print(os.read(read, 100).decode(), profiler.report().retired_nodes, profiler.report().notes)
