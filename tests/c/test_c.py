@@ -33,6 +33,7 @@ _specification = importlib.util.spec_from_file_location("cc_build", ROOT / "csrc
 build = importlib.util.module_from_spec(_specification)
 _specification.loader.exec_module(build)
 
+CXX = shlex.split(os.environ.get("CXX", "c++"))
 WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-Werror"]
 TIME_LIMIT = 300
 ENVIRONMENT = dict(os.environ)  # as it was at first: pytest changes it while the pool's threads start programs
@@ -111,6 +112,8 @@ def missing_of(program: str, variant: str) -> str | None:
     tool = VARIANTS[variant].needs
     if tool and not shutil.which(tool):
         return tool
+    if PROGRAMS[program].suffix == ".cpp" and not shutil.which(CXX[0]):
+        return CXX[0]
     return next((f"{name}.h" for name in libraries(PROGRAMS[program]) if not has_header(f"{name}.h")), None)
 
 
@@ -128,11 +131,10 @@ def library(name: str) -> concurrent.futures.Future[Path]:
 
 
 def compile_program(path: Path, name: str) -> Path:
-    """The program, built anew when it, a header or the library has changed."""
+    """The program, built anew when what it includes, the library or this file has changed."""
     variant, shared = VARIANTS[name], library(name).result()
     target = BUILD / name / "programs" / path.relative_to(HERE).with_suffix("")
-    inputs = [path, shared, Path(__file__), *HERE.rglob("*.h"), *build.CSRC.rglob("*.h")]
-    if target.exists() and target.stat().st_mtime > max(file.stat().st_mtime for file in inputs):
+    if build.is_current(target) and target.stat().st_mtime > max(file.stat().st_mtime for file in (shared, Path(__file__))):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     mimalloc = ([], []) if variant.libc else build.mimalloc_flags(BUILD / name / "mimalloc")
@@ -143,14 +145,14 @@ def compile_program(path: Path, name: str) -> Path:
     else:
         link = [shared, f"-Wl,-rpath,{shared.parent}"]
     cpp = path.suffix == ".cpp"
-    compiler = shlex.split(os.environ.get("CXX", "c++")) if cpp else build.compiler()
+    compiler = CXX if cpp else build.compiler()
     backend = ["-DCC_BACKEND_LIBC=1"] if variant.libc else mimalloc[0]
     partial = target.with_suffix(f".{os.getpid()}.tmp")
     build.run(
         [
             *compiler, "-std=gnu++17" if cpp else "-std=gnu11", "-pthread", *WARNINGS, *variant.flags, *backend,
             f"-I{build.INCLUDE}", f"-I{build.CSRC}", path, *link, *(f"-l{other}" for other in libraries(path)), "-ldl", "-lm",
-            "-o", partial,
+            *build.listing_inputs(target), "-o", partial,
         ]
     )  # fmt: skip
     partial.replace(target)
@@ -256,6 +258,7 @@ def symbols(path: Path, *options: str) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("variant", ["release", "nostats", "fault", "valgrind"])
 def test_nothing_but_own_names_is_exported(variant):
+    need(VARIANTS[variant].needs)
     exported = {name for _, name in symbols(library(variant).result(), "-D", "--defined-only")}
     assert "cc_alloc" in exported
     assert [name for name in exported if not re.fullmatch(r"(cc_[a-z]|Platform_[A-Z])\w*", name)] == []
