@@ -1,9 +1,28 @@
-"""Fixtures that tests of several folders share."""
+"""Fixtures and options that tests of all folders share."""
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 import pytest
 from profiler_tools import Runtime
+
+HERE = Path(__file__).resolve().parent
+
+#: C variants that `--quick` runs.
+QUICK_VARIANTS = {"release", "fault"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out tests marked as slow, and all C variants but one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes long, or builds and installs; left out by --quick")
+    # Who starts the tests in the background has them ignore Ctrl-C. The programs that they start must not inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +31,16 @@ def runtime() -> Runtime:
     return Runtime()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def is_slow(item: pytest.Item) -> bool:
+    if item.get_closest_marker("slow") or "long" in item.path.relative_to(HERE).parts:
+        return True
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return "c" in item.path.relative_to(HERE).parts and parameters.get("variant", "release") not in QUICK_VARIANTS
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """test_smr.py looks at all domains of the process: it comes first, since the domain of maps never goes once there was a map."""
     items.sort(key=lambda item: item.path.name != "test_smr.py")
+    if config.getoption("--quick"):
+        config.hook.pytest_deselected(items=[item for item in items if is_slow(item)])
+        items[:] = [item for item in items if not is_slow(item)]
