@@ -16,7 +16,7 @@ typedef struct cc__file_map {
 int cc__file_map(const char *path, bool writable, cc__file_map_t *map);
 void cc__file_unmap(cc__file_map_t *map);
 
-/* As cc_map_advice_t. The range is widened to pages. */
+/* As cc_file_advice_t. The range is widened to pages. */
 int cc__file_advise(const cc__file_map_t *map, size_t start, size_t length, int advice);
 
 /* From the file, not the memory. CC_ERROR_TRUNCATED when it ends before, CC_ERROR_SYSTEM. */

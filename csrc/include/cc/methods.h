@@ -1,4 +1,4 @@
-/* cc/methods.h: pluggable allocators in the manner of SQLite: a table of methods, five backends, and a core that adds
+/* cc/methods.h: pluggable allocators in the manner of SQLite: a table of methods, backends, and a core that adds
  * status, limits and injected faults to any of them.
  *
  * Units are bytes. Every function may be called from any thread, also concurrently, unless it says otherwise; fork() is
