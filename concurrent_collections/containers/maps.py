@@ -14,12 +14,18 @@ from __future__ import annotations
 
 from collections.abc import (
     Callable,
-    ItemsView as _ItemsView,
     Iterable,
     Iterator,
-    KeysView as _KeysView,
     Mapping,
     MutableMapping,
+)
+from collections.abc import (
+    ItemsView as _ItemsView,
+)
+from collections.abc import (
+    KeysView as _KeysView,
+)
+from collections.abc import (
     ValuesView as _ValuesView,
 )
 from reprlib import recursive_repr

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import concurrent_collections
 import pytest
 from linearizability import (
     ABSENT,
@@ -37,6 +36,8 @@ from linearizability import (
     record,
     split_by_key,
 )
+
+import concurrent_collections
 
 FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 ROUNDS = 2500 if FREE_THREADED else 400  # histories of each container in the short form; with a GIL few calls overlap

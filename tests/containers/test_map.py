@@ -12,6 +12,7 @@ from collections import UserDict
 from collections.abc import ItemsView, KeysView, Mapping, MutableMapping, ValuesView
 
 import pytest
+
 from concurrent_collections import SkipListMap, TreeMap
 
 try:

@@ -18,6 +18,8 @@ PROGRAM = """
 import ctypes, gc, sys
 from concurrent_collections import SkipListMap, SkipListSet
 
+pytestmark = pytest.mark.slow
+
 libcc = ctypes.CDLL(sys.argv[1])
 libcc.cc_fault_arm.argtypes = [ctypes.c_uint64, ctypes.c_bool]
 

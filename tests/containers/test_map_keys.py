@@ -10,9 +10,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from concurrent_collections import SkipListMap
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from concurrent_collections import SkipListMap
 
 sortedcontainers = pytest.importorskip("sortedcontainers")
 

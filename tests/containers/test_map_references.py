@@ -9,6 +9,7 @@ import threading
 import weakref
 
 import pytest
+
 from concurrent_collections import SkipListMap, SkipListSet, TreeMap
 
 FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()

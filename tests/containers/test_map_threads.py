@@ -11,9 +11,10 @@ import sys
 import threading
 
 import pytest
-from concurrent_collections import SkipListMap, SkipListSet
 from interpreter import output_of, run_python
 from threads import Threads
+
+from concurrent_collections import SkipListMap, SkipListSet
 
 FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 ROUNDS = 4000 if FREE_THREADED else 1000
@@ -144,7 +145,7 @@ def test_everything_at_once(make):
         while not stop.is_set():
             backwards = list(reversed(m))
             assert all(b < a for a, b in zip(backwards, backwards[1:], strict=False))
-            for key, value in m.items():
+            for _, value in m.items():
                 assert value.number >= 0
             m.snapshot(), m.copy(), len(m), m.memory_usage()
             gc.collect()

@@ -15,12 +15,13 @@ import time
 import types
 import weakref
 
-import concurrent_collections
 import pytest
-from concurrent_collections import LockFreeQueue, LockFreeStack
-from concurrent_collections.queue import Empty, Full, ShutDown
 from interpreter import output_of
 from threads import Threads, wait_until
+
+import concurrent_collections
+from concurrent_collections import LockFreeQueue, LockFreeStack
+from concurrent_collections.queue import Empty, Full, ShutDown
 
 pytestmark = pytest.mark.usefixtures("no_queue_is_left")
 MODELS = {LockFreeQueue: queue.Queue, LockFreeStack: queue.LifoQueue}

@@ -10,6 +10,7 @@ import queue
 import unittest
 
 import pytest
+
 from concurrent_collections import queue as our_module
 
 try:

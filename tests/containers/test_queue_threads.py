@@ -12,10 +12,11 @@ import threading
 import weakref
 
 import pytest
-from concurrent_collections import LockFreeQueue
-from concurrent_collections.queue import Full, ShutDown
 from interpreter import FREE_THREADED_BUILD, output_of
 from threads import Threads, interrupted, is_waiting, started, wait_until
+
+from concurrent_collections import LockFreeQueue
+from concurrent_collections.queue import Full, ShutDown
 
 pytestmark = pytest.mark.usefixtures("no_queue_is_left")
 

@@ -8,9 +8,10 @@ import pickle
 from collections.abc import MutableSet
 
 import pytest
-from concurrent_collections import SkipListSet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from concurrent_collections import SkipListSet
 
 
 def negative(number: int) -> int:

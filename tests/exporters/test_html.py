@@ -14,6 +14,8 @@ from concurrent_collections.exporters.figures import VIEWS, Figure
 from concurrent_collections.exporters.html import MAX_LEAK_ROWS, render_html, write_html
 from concurrent_collections.report import AllocationSite, CrossThreadFlow, ThreadMemoryStats, TimelinePoint
 
+pytestmark = pytest.mark.slow
+
 REPORTS = ["full", "empty", "sampled", "hostile"]
 
 

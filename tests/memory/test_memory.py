@@ -7,6 +7,7 @@ import gc
 from pathlib import Path
 
 import pytest
+
 from concurrent_collections import memory
 from concurrent_collections.memory import MemoryProblemError, allocators
 

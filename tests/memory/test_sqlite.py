@@ -10,6 +10,7 @@ import sys
 import textwrap
 
 import pytest
+
 from concurrent_collections import memory
 
 BACKENDS = memory.allocators.backends

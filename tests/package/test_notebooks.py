@@ -10,10 +10,13 @@ import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
-pytestmark = pytest.mark.skipif(
-    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-    reason="the notebook tools (pyzmq, rpds-py) have no wheels for free-threaded interpreters",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        reason="the notebook tools (pyzmq, rpds-py) have no wheels for free-threaded interpreters",
+    ),
+]
 
 
 def test_there_are_notebooks():

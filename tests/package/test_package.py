@@ -20,7 +20,7 @@ from profiler_tools import FREE_THREADED_BUILD, PACKAGE, output_of, run_python
 import concurrent_collections
 
 ROOT = Path(__file__).resolve().parents[2]
-INPUTS = ["concurrent_collections", "csrc", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]
+INPUTS = ["concurrent_collections", "csrc", "licenses", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "concurrent-collections"
 
 
@@ -86,12 +86,14 @@ def built(pip, isolation, tmp_path_factory) -> tuple[Path, Path, str]:
     return sdist, wheel, log
 
 
+@pytest.mark.slow
 def test_the_build_has_no_warnings(built):
     log = built[2]
     assert re.search(r"-Wall -Wextra -Wundef", log), "the flags were heeded"
     assert re.findall(r"^.*:\d+:\d+: warning: .*$", log, re.MULTILINE) == []
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_what_it_should(built):
     names = zipfile.ZipFile(built[1]).namelist()
     for wanted in (
@@ -110,9 +112,10 @@ def test_the_wheel_holds_what_it_should(built):
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"concurrent_collections"}, "no tests, no csrc"
     assert not [name for name in names if name.endswith((".c", ".o", ".a", ".pyc")) or "test" in name.lower()]
-    assert any(name.endswith("LICENSE") for name in names)
+    assert any(name.endswith("LICENSE") for name in names) and any(name.endswith("licenses/mimalloc.txt") for name in names)
 
 
+@pytest.mark.slow
 def test_the_sdist_holds_the_sources(built):
     names = {name.partition("/")[2] for name in tarfile.open(built[0]).getnames()}
     assert {"setup.py", "pyproject.toml", "csrc/build.py", "csrc/include/cc/alloc.h", "LICENSE", "README.md"} <= names
@@ -131,11 +134,49 @@ print(profiler.report().leaked_allocations[0].size == sys.getsizeof(kept))
 """
 
 
+@pytest.mark.slow
 def test_the_wheel_of_the_sdist_installs_and_works(built, pip, tmp_path):
     run(*pip, "install", "-q", "--no-deps", "--target", tmp_path / "site", built[1])
     assert output_of(CHECK, tmp_path / "site") == "True\n"
     shutil.move(tmp_path / "site", tmp_path / "moved")
     assert output_of(CHECK, tmp_path / "moved") == "True\n", "it is relocatable"
+
+
+@pytest.mark.slow
+def test_a_deleted_module_is_not_built_again(pip, isolation, tmp_path):
+    """As in a clone that was built before: build/ holds the package of that time."""
+    if not isolation:
+        pytest.skip("setuptools is not installed beside the tests")
+    tree = copy_of_the_tree(tmp_path / "tree")
+    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", tmp_path / "out"]
+    (tree / "concurrent_collections" / "deleted.py").touch()
+    run(*build, cwd=tree)
+    assert (tmp_path / "out/concurrent_collections/deleted.py").exists()
+    (tree / "concurrent_collections" / "deleted.py").unlink()
+    run(*build, cwd=tree)
+    assert (tmp_path / "out/concurrent_collections/config.py").exists()
+    assert not (tmp_path / "out/concurrent_collections/deleted.py").exists()
+
+
+def test_a_missing_mimalloc_is_said_in_words(tmp_path):
+    """Not by a traceback: neither pkg-config nor the .pc file may be taken for granted."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "csrc")!r})
+from pathlib import Path
+import build
+try:
+    build.build_libcc(Path({str(tmp_path / "out")!r}))
+except build.BuildError as error:
+    print(error)
+"""
+    (tmp_path / "bin").mkdir()
+    for path, expected in [
+        (tmp_path / "bin", "needs pkg-config, which is not installed"),
+        (os.environ["PATH"], "pkg-config finds no mimalloc" if shutil.which("pkg-config") else "needs pkg-config"),
+    ]:
+        environment = {"CC_MIMALLOC": "system", "PATH": str(path), "PKG_CONFIG_LIBDIR": str(tmp_path), "PKG_CONFIG_PATH": ""}
+        assert expected in run(sys.executable, "-c", code, **environment)
 
 
 def test_an_editable_install_works(pip, isolation, tmp_path):
@@ -294,6 +335,7 @@ def test_python_and_ctypes_share_one_libcc(runtime):
     assert ctypes.CDLL(str(library))._handle == runtime.library._handle
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.skipif(shutil.which("pkg-config") is None, reason="pkg-config is not installed")
 def test_a_build_with_the_systems_mimalloc(tmp_path, isolation):
@@ -361,6 +403,7 @@ def headers_of_314() -> Path:
     return place / "usr/include"
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("flags", [[], ["-DPy_GIL_DISABLED=1"]], ids=["stock", "free-threaded"])
 def test_the_extension_compiles_with_the_headers_of_314(headers_of_314, flags):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from size_rules import RULES, c_functions, files, lines, python_functions
 
-
 LONG_C = "static int *long_one(int a,\n                     int b) {\n" + "    a++;\n" * 58 + "}\n"
 LONG_PYTHON = "class A:\n    def long_one(self):\n" + "        pass\n" * 60
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from profiler_tools import PACKAGE
 
+pytestmark = pytest.mark.slow
+
 TYPING = Path(__file__).with_name("typing")
 REQUIRED = os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1"
 

@@ -27,9 +27,12 @@ INCLUDE = PACKAGE / "include"
 WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-pedantic", "-Werror"]
 MINGW = "x86_64-w64-mingw32-gcc"
 
-pytestmark = pytest.mark.skipif(
-    "t" in getattr(sys, "abiflags", ""), reason="nothing of it depends on the interpreter: it runs on the stock one"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        "t" in getattr(sys, "abiflags", ""), reason="nothing of it depends on the interpreter: it runs on the stock one"
+    ),
+]
 
 _specification = importlib.util.spec_from_file_location("cc_build", ROOT / "csrc" / "build.py")
 build = importlib.util.module_from_spec(_specification)

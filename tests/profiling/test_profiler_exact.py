@@ -220,7 +220,7 @@ def test_python_objects_handed_across_threads_return_to_the_start():
     rounds = 40
 
     def work(thread: int) -> None:
-        for index in range(rounds):
+        for _ in range(rounds):
             boxes[(thread + 1) % THREADS].put(bytes(size))
             boxes[thread].get()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, MutableSet
+from collections.abc import Mapping, MutableMapping, MutableSet
 from typing import assert_type
 
 from concurrent_collections import SkipListMap, SkipListSet, TreeMap
