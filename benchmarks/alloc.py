@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
-import os
-import platform
 import statistics
-import sys
 from pathlib import Path
 
+from . import _report
 from ._programs import BUILD, HERE, build_module, run
 
 # What is promised, as (workload, peer, other, most, unit): a ratio of medians, or a difference in ns.
@@ -102,20 +99,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="few and short rounds: shows that it runs, no more")
     parser.add_argument("--rounds", type=int, default=61)
     parser.add_argument("--pairs", type=int, default=200_000, help="allocations in a round")
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "alloc.json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     results = measure(3, 5000) if options.quick else measure(options.rounds, options.pairs)
     judged = judge(results)
     print_table(results, judged)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "benchmark": "alloc",
         "unit": "ns",
         "quick": options.quick,
-        "machine": {"processors": os.cpu_count(), "architecture": platform.machine(), "system": platform.system()},
+        "machine": _report.machine(),
         "targets": judged,
         "results": results,
     }
-    options.json.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"\nwritten: {options.json}", file=sys.stderr)
+    _report.write_json(options.json or _report.result_file("alloc", quick=options.quick), document)
     return 0

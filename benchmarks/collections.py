@@ -184,7 +184,7 @@ def millions(value: float | None) -> str:
 def measure_maps(commands: dict[str, list[str]], sizes: list[int], milliseconds: int, rounds: int, preload: Path | None) -> Samples:
     samples = Samples()
     for size in sizes:
-        for number in range(rounds):
+        for _ in range(rounds):
             for name, command in commands.items():
                 foreign = preload if not name.startswith("Java") else None
                 arguments = [size, milliseconds, ",".join(map(str, THREADS)), ",".join(MAP_WORKLOADS)]
@@ -224,7 +224,7 @@ def report_maps(samples: Samples, commands: dict[str, list[str]], sizes: list[in
 
 def measure_queues(commands: dict[str, list[str]], milliseconds: int, rounds: int) -> Samples:
     samples = Samples()
-    for number in range(rounds):
+    for _ in range(rounds):
         for name, command in commands.items():
             arguments = [milliseconds, ",".join(map(str, THREADS)), ",".join(QUEUE_WORKLOADS)]
             for line in run_lines([*command, *arguments], ours=name in OURS):
@@ -276,7 +276,7 @@ def measure_python(
     samples = Samples()
     threads = ",".join(map(str, THREADS))
     maps = [name for name in MAPS if name in interpreter.containers]
-    for number in range(rounds):
+    for _ in range(rounds):
         for size in sizes:
             for kind in ("int", "str"):
                 for name in maps:
@@ -350,7 +350,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--python-sizes", type=parse_sizes, default=[1000, 100_000], help="entries of maps in Python")
     parser.add_argument("--operations", type=int, default=200_000, help="of each measurement in Python")
     parser.add_argument("--preload", type=Path, metavar="LIBRARY", help="an allocator for the peers in C, e.g. libmimalloc.so")
-    parser.add_argument("--json", type=Path, default=_report.RESULTS / "collections.json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     parts = options.part or ["maps", "queues", "python"]
     repeats, bytes_at = 3, 1_000_000
@@ -392,5 +392,5 @@ def main(arguments: list[str]) -> int:
         verdict, sign = "holds" if aim["holds"] else "MISSED", "at least" if aim["least"] else "at most"
         actual, limit = (f"{v / 1e6:.1f} M" if v > 1e5 else f"{v:.2f}" for v in (aim["actual"], aim["limit"]))
         print(f"{verdict}: {aim['aim']}: {actual}{aim['unit']}, {sign} {limit}")
-    _report.write_json(options.json, results)
+    _report.write_json(options.json or _report.result_file("collections", quick=options.quick), results)
     return 0

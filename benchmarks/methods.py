@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from ._programs import BUILD, HERE, ROOT, build_module, run
-from ._report import RESULTS, machine, print_table, round_ratios, write_json
+from ._report import machine, print_table, result_file, round_ratios, write_json
 
 PAIRS = [("buddy", "memsys5"), ("static", "mem3"), ("system", "glibc"), ("mimalloc", "mi"), ("core_plain", "mi"), ("core", "mi")]
 
@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="few and short rounds, without SQLite: shows that it runs, no more")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--count", type=int, default=200_000, help="allocations in a round")
-    parser.add_argument("--json", type=Path, default=RESULTS / "methods.json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if options.quick:
         results = measure(2, 8000, with_sqlite=False)
@@ -113,5 +113,5 @@ def main(arguments: list[str]) -> int:
         results = measure(options.rounds, options.count, with_sqlite=True)
     ratios = print_speed(results)
     print_memory(results)
-    write_json(options.json, {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results})
+    write_json(options.json or result_file("methods", quick=options.quick), {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results})
     return 0

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from ._programs import BUILD, HERE, build_module, run
-from ._report import RESULTS, machine, print_table, round_ratios, write_json
+from ._report import machine, print_table, result_file, round_ratios, write_json
 
 MINGW = "x86_64-w64-mingw32-gcc"
 PAIRS = [
@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--pairs", type=int, default=200_000, help="allocations in a round")
     parser.add_argument("--blocks", type=int, default=1_000_000, help="blocks in a heap")
-    parser.add_argument("--json", type=Path, default=RESULTS / "platform.json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     rounds, pairs, blocks = (2, 4000, 5000) if options.quick else (options.rounds, options.pairs, options.blocks)
     results = run(compile_native("platform"), rounds, pairs)
@@ -108,5 +108,5 @@ def main(arguments: list[str]) -> int:
         heaps += measure_wine(heap_rounds, blocks)
     ratios = print_speed(results)
     print_heaps(heaps)
-    write_json(options.json, {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "heaps": heaps})
+    write_json(options.json or result_file("platform", quick=options.quick), {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "heaps": heaps})
     return 0

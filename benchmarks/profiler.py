@@ -108,7 +108,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--quick", action="store_true", help="two workloads, once, no live-block series: shows that it runs, no more")
     parser.add_argument("--live", type=int, default=10_000_000, help="most live blocks of the live-block series; 0: no series")
-    parser.add_argument("--json", type=Path, default=report.RESULTS / "profiler.json")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     rounds = 1 if options.quick else options.rounds
     results: dict[str, object] = {"machine": report.machine()}
@@ -140,5 +140,5 @@ def main(arguments: list[str]) -> int:
                 f"Python {version}: 200,000 replacements among live blocks", ["live blocks", *chosen[1:]], rows
             )
             results[version + " live blocks"] = series
-    report.write_json(options.json, results)
+    report.write_json(options.json or report.result_file("profiler", quick=options.quick), results)
     return 0

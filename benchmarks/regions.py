@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from ._programs import BUILD, HERE, ROOT, build_module, run
-from ._report import RESULTS, machine, print_table, round_ratios, write_json
+from ._report import machine, print_table, result_file, round_ratios, write_json
 
 RATIOS = [("apr_pool", "cc_arena"), ("obstack", "cc_arena"), ("talloc", "cc_arena"), ("mi_malloc", "cc_arena"), ("apr_pool", "cc_heap")]
 POOL_RATIOS = [
@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="few and short rounds: shows that it runs, no more")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--count", type=int, default=1_000_000, help="allocations in a round")
-    parser.add_argument("--json", type=Path, default=RESULTS / "regions.json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if options.quick:
         results, example = measure(2, 20_000, 10_000), measure_example(1, 5_000)
@@ -123,7 +123,7 @@ def main(arguments: list[str]) -> int:
         results, example = measure(options.rounds, options.count, 1_000_000), measure_example(options.rounds, 2_000_000)
     ratios = print_speed(results)
     print_example(example)
-    write_json(options.json, {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "example": example})
+    write_json(options.json or result_file("regions", quick=options.quick), {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "example": example})
     return 0
 
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from . import _report
 from ._programs import BUILD, HERE, build_module, run
 
-
 # What is promised, as (workload, peer, at most ns, or at most the median of another peer on as many threads).
 TARGETS = [
     ("section", "ibr", 1.5),
@@ -113,7 +112,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--updates", type=int, default=200_000, help="of a thread in a round; sections are four times as many")
     parser.add_argument("--stall", type=int, default=2000, metavar="MS", help="how long the reader sleeps")
-    parser.add_argument("--json", type=Path, default=_report.RESULTS / "smr.json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if options.quick:
         options.rounds, options.updates, options.stall = 3, 5000, 20
@@ -138,7 +137,7 @@ def main(arguments: list[str]) -> int:
     for name in sorted({"ck_epoch", "call_rcu"} - {result["peer"] for result in results}):
         print(f"not installed, left out: {name}'s library", file=sys.stderr)
     _report.write_json(
-        options.json,
+        options.json or _report.result_file("smr", quick=options.quick),
         {"benchmark": "smr", "quick": options.quick, "machine": _report.machine(), "targets": targets, "results": results,
          "curve": curve.stdout.splitlines()},
     )  # fmt: skip

@@ -12,7 +12,8 @@ import subprocess
 from pathlib import Path
 
 from ._programs import BUILD, HERE, ROOT, build_module, run
-from ._report import RESULTS, machine, print_table, write_json
+from ._report import machine, print_table, result_file, write_json
+
 
 def compile_programs() -> dict[str, Path]:
     """A program for each of SQLite's own buffer allocators."""
@@ -89,7 +90,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="few and short rounds: shows that it runs, no more")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--scale", type=int, default=20, help="300 rows each")
-    parser.add_argument("--json", type=Path, default=RESULTS / "sqlite.json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     rounds, scale = (2, 1) if options.quick else (options.rounds, options.scale)
     results = {}
@@ -101,5 +102,5 @@ def main(arguments: list[str]) -> int:
                 title = f"{threads} thread{'s' * (threads > 1)}, SQLite's statistics {'on' if status else 'off'}"
                 print_speed(title, results[key])
         print_memory(results[f"{name}, 1 threads, statistics on"])
-    write_json(options.json, {"machine": machine(), "quick": options.quick, "rounds": rounds, "scale": scale, "results": results})
+    write_json(options.json or result_file("sqlite", quick=options.quick), {"machine": machine(), "quick": options.quick, "rounds": rounds, "scale": scale, "results": results})
     return 0

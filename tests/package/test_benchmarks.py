@@ -1,5 +1,6 @@
 """The short form of each benchmark: that it runs and prints its table. Speed is not judged here."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,3 +98,27 @@ def test_platform(tmp_path):
     output, results = run(tmp_path, "platform")
     assert "private heaps" in output and "platform / cc" in results["ratios"]
     assert {heap["peer"] for heap in results["heaps"]} == {"libcc", "glibc"}
+
+
+def test_results_keep_medians():
+    specification = importlib.util.spec_from_file_location("benchmarks_report", ROOT / "benchmarks" / "_report.py")
+    report = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(report)
+    rounds = [{"peer": "a", "threads": 2, "round": number, "ns": 1.0 + number} for number in range(3)]
+    samples = {"peer": "b", "seconds": [3.0, 1.0, 2.00001], "spread": [1.0, 3.0]}
+    kept = report.medians({"rounds": rounds, "samples": [samples], "known": {"median": 5.0, "min": 1.0, "max": 9.0}})
+    assert kept == {
+        "rounds": [{"peer": "a", "threads": 2, "ns": 2.0}],
+        "samples": [{"peer": "b", "seconds": 2.0, "spread": [1.0, 3.0]}],
+        "known": {"median": 5.0},
+    }
+    assert report.medians(kept) == kept
+    assert json.loads(report._as_text(kept)) == kept
+
+
+def test_quick_results_are_not_those_that_git_tracks():
+    tracked = (ROOT / "benchmarks" / "results").glob("*.json")
+    for path in tracked:
+        assert json.loads(path.read_text()).get("quick", False) is False
+    listed = subprocess.run(["git", "check-ignore", "build/benchmarks/alloc.json"], cwd=ROOT, capture_output=True, text=True)
+    assert listed.returncode in (0, 128), "128: no clone"
