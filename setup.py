@@ -45,8 +45,9 @@ class BuildExtension(build_ext):
         library = csrc_build.build_libcc(temporary / "libcc")
         (package / "lib").mkdir(parents=True, exist_ok=True)
         self.copy_file(str(library), str(package / "lib" / library.name))
-        csrc_build.write_pkg_config(package / "lib" / "pkgconfig", VERSION)
-        csrc_build.install_headers(package / "include")
+        configuration = csrc_build.configuration()
+        csrc_build.write_pkg_config(package / "lib" / "pkgconfig", VERSION, configuration)
+        csrc_build.install_headers(package / "include", configuration)
         for extension in self.extensions:
             folders = [*(ROOT / path for path in extension.include_dirs), *self.include_dirs]
             flags = [*(f"-I{path}" for path in folders), *extension.extra_compile_args]

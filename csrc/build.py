@@ -25,6 +25,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-Wstrict-prototypes"]
 ERRORS = ["-Werror=implicit-function-declaration", "-Werror=incompatible-pointer-types", "-Werror=int-conversion"]
 BASE_FLAGS = ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-pthread", *WARNINGS, *ERRORS]
 RELEASE_FLAGS = ["-O2", "-g1"]
+CONFIGURATION = ["CC_CACHE_LINE_SIZE", "CC_ALLOC_STATS"]  # macros that public headers depend on, with a number as value
 LAYERS = ["base", "alloc", "methods", "regions", "platform", "smr", "collections", "profile"]
 
 
@@ -183,13 +184,34 @@ def build_libcc(directory: Path, *, flags: list[str] | None = None, libc_backend
     return library
 
 
-def write_pkg_config(directory: Path, version: str) -> None:
-    """A relocatable libcc.pc for a library in <package>/lib and headers in <package>/include."""
+def configuration(flags: list[str] | None = None) -> dict[str, int]:
+    """The macros that public headers depend on, as the flags of build_libcc set them."""
+    flags = shlex.split(os.environ.get("CFLAGS", "")) if flags is None else flags
+    source = '#include "cc/alloc.h"\n' + "".join(f"{name} is {name}\n" for name in CONFIGURATION)
+    command = [*compiler(), *BASE_FLAGS, f"-I{INCLUDE}", *flags, "-E", "-P", "-x", "c", "-"]
+    text = subprocess.run(command, input=source, check=True, capture_output=True, text=True).stdout
+    values = re.findall(r"^(\d+) is \1$", text, re.MULTILINE)
+    return dict(zip(CONFIGURATION, map(int, values), strict=True))
+
+
+def write_config_header(directory: Path, values: dict[str, int]) -> None:
+    """cc/config.h of a library that was built like this; another value in the user's flags is an error."""
+    lines = ["/* cc/config.h: how the library was built. */", "#ifndef CC_CONFIG_H", "#define CC_CONFIG_H", ""]
+    for name, value in values.items():
+        lines += [f"#if defined({name}) && {name} != {value}", f'#error "the library was built with {name}={value}"', "#endif"]
+        lines += [f"#undef {name}", f"#define {name} {value}", ""]
+    (directory / "cc" / "config.h").write_text("\n".join([*lines, "#endif"]) + "\n")
+
+
+def write_pkg_config(directory: Path, version: str, values: dict[str, int]) -> None:
+    """A relocatable libcc.pc for a library in <package>/lib and headers in <package>/include; its variables tell `values`."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "libcc.pc").write_text(
         "prefix=${pcfiledir}/../..\n"
         "libdir=${prefix}/lib\n"
-        "includedir=${prefix}/include\n\n"
+        "includedir=${prefix}/include\n"
+        + "".join(f"{name.removeprefix('CC_').lower()}={value}\n" for name, value in values.items())
+        + "\n"
         "Name: libcc\n"
         "Description: memory runtime of concurrent_collections\n"
         f"Version: {version}\n"
@@ -198,5 +220,6 @@ def write_pkg_config(directory: Path, version: str) -> None:
     )
 
 
-def install_headers(directory: Path) -> None:
+def install_headers(directory: Path, values: dict[str, int]) -> None:
     shutil.copytree(INCLUDE, directory, dirs_exist_ok=True)
+    write_config_header(directory, values)

@@ -1,17 +1,16 @@
-/* alloc/alloc.c: the calls of cc/alloc.h with everything that may be switched on, and the switches. The hot three are in
- * calls.c. */
-#include <string.h>
-
+/* alloc/alloc.c: the calls of cc/alloc.h with everything that may be switched on. The hot three and the switches are in calls.c. */
 #include "../base/blocking.h"
 #include "../base/fill.h"
 #include "../base/round.h"
 #include "backend.h"
 #include "counting.h"
+#include "sizes.h"
 
-static _Atomic(const cc__allocator_t *) observer;
+_Atomic(unsigned) cc__alloc_mode;
+_Atomic(const cc__allocator_t *) cc__alloc_observer;
+_Atomic(bool) cc__libc_selected;
 _Atomic(const cc__allocator_t *) cc__plugged_observer;
 _Atomic(const cc__allocator_t *) cc__plugged_last;
-static _Atomic(bool) libc_selected;
 
 /* ---- below the statistics and the observer ---------------------------------------------------------------------- */
 
@@ -23,7 +22,7 @@ static inline bool is_libc(const void *pointer) {
 void *cc__base_allocate(cc__request_t *request) {
     size_t bytes = request->bytes, alignment = request->alignment;
     /* acquire pairs with cc_alloc_select: whoever takes a block of libc's also finds the mixed mode when it frees it */
-    if (!cc__load_acquire(&libc_selected))
+    if (!cc__load_acquire(&cc__libc_selected))
         return cc__main_allocate_any(bytes, alignment, request->zero, &request->taken);
     return cc__libc_allocate_any(bytes, alignment, request->zero, &request->taken);
 }
@@ -48,13 +47,13 @@ size_t cc_usable_size(const void *pointer) {
 }
 
 size_t cc__base_good_size(size_t size) {
-    return cc__load_relaxed(&libc_selected) ? cc__libc_good_size(size) : cc__main_good_size(size);
+    return cc__load_relaxed(&cc__libc_selected) ? cc__libc_good_size(size) : cc__main_good_size(size);
 }
 
 /* The observer, when it is to be called. pre: `mode` was read with acquire. */
 static const cc__allocator_t *observed(unsigned mode) {
     if ((mode & CC__MODE_OBSERVED) == 0) return NULL;
-    return cc__load_acquire(&observer); /* pairs with the release store in cc__alloc_observe */
+    return cc__load_acquire(&cc__alloc_observer); /* pairs with the release store in cc__alloc_observe */
 }
 
 /* ---- allocation ------------------------------------------------------------------------------------------------- */
@@ -73,6 +72,7 @@ void *cc__alloc_watched(size_t size, size_t bytes, size_t alignment, bool zero) 
     void *pointer = watcher != NULL ? watcher->allocate(NULL, &request) : cc__base_allocate(&request);
     if (pointer == NULL) return cc__count_failure(mode);
     if (!zero) cc__debug_fill(pointer, CC__FILL_FRESH, size);
+    cc__size_remember(pointer, size);
     if (cc__counting(mode)) cc__count_allocation(cc__thread_get(), size, request.taken);
     return pointer;
 }
@@ -93,6 +93,7 @@ void cc__free_watched(void *pointer, size_t size, bool sized) {
     if (pointer == NULL) return;
     cc__may_block("a free");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe */
+    cc__size_forget(pointer, sized ? &size : NULL);
     if (!sized) size = cc_usable_size(pointer);
     cc__debug_fill(pointer, CC__FILL_FREED, cc_usable_size(pointer));
     cc__request_t request; /* the other fields are not looked at */
@@ -110,19 +111,21 @@ void cc_free_unsized(void *pointer) {
 }
 
 void *cc_realloc(void *pointer, size_t old_size, size_t new_size) {
-    if (pointer == NULL) return cc_alloc(new_size);
+    if (pointer == NULL) return cc__alloc_watched(new_size, new_size, 1, false);
     if (new_size == 0) {
-        cc_free(pointer, old_size);
+        cc__free_watched(pointer, old_size, true);
         return NULL;
     }
     cc__may_block("an allocation");
     unsigned mode = cc__load_acquire(&cc__alloc_mode); /* pairs with cc__alloc_observe */
     if (new_size > PTRDIFF_MAX) return cc__count_failure(mode);
+    cc__size_forget(pointer, &old_size);
     cc__request_t request; /* the other fields are not looked at */
     request.pointer = pointer;
     request.size = request.bytes = new_size;
     const cc__allocator_t *watcher = observed(mode);
     void *moved = watcher != NULL ? watcher->reallocate(NULL, &request) : cc__base_reallocate(&request);
+    cc__size_remember(moved != NULL ? moved : pointer, moved != NULL ? new_size : old_size);
     if (moved == NULL) return cc__count_failure(mode);
     if (new_size > old_size) cc__debug_fill((char *)moved + old_size, CC__FILL_FRESH, new_size - old_size);
     if (cc__counting(mode)) {
@@ -132,37 +135,4 @@ void *cc_realloc(void *pointer, size_t old_size, size_t new_size) {
         cc__count_free(thread, old_size, request.released, true);
     }
     return moved;
-}
-
-/* ---- switches --------------------------------------------------------------------------------------------------- */
-
-void cc__alloc_observe(const cc__allocator_t *installed) {
-    /* Removed, the pointer stays: a call that read the mode before still goes through the observer, which passes it on. */
-    if (installed != NULL) cc__store_release(&observer, installed); /* pairs with the acquire load in observed() */
-    cc__alloc_set_mode(CC__MODE_OBSERVED, installed != NULL);
-}
-
-void cc_alloc_stats_enable(bool enable) {
-    if (CC_ALLOC_STATS) cc__alloc_set_mode(CC__MODE_STATISTICS, enable);
-}
-
-bool cc_alloc_stats_enabled(void) {
-    return cc__counting(cc__load_relaxed(&cc__alloc_mode));
-}
-
-int cc_alloc_select(const char *name) {
-    if (name == NULL) return CC_ERROR_ARGUMENT;
-    bool main = strcmp(name, CC__MAIN_NAME) == 0;
-    if (!main && strcmp(name, "libc") != 0) return strcmp(name, "mimalloc") == 0 ? CC_ERROR_SUPPORT : CC_ERROR_ARGUMENT;
-    if (!main) cc__alloc_set_mode(CC__MODE_MIXED, true); /* for good: libc's blocks may live as long as the process */
-    cc__store_release(&libc_selected, !main); /* pairs with the acquire load in cc__base_allocate */
-    return CC_OK;
-}
-
-const char *cc_alloc_selected(void) {
-    return cc__load_relaxed(&libc_selected) ? "libc" : CC__MAIN_NAME;
-}
-
-int cc_alloc_heap_bytes(size_t *committed, size_t *reserved) {
-    return cc__load_relaxed(&libc_selected) ? CC_ERROR_SUPPORT : cc__main_heap_bytes(committed, reserved);
 }

@@ -1,10 +1,12 @@
 /* alloc/calls.c: the hot three calls of cc/alloc.h, and the table that holds the set of them in force. There are three sets:
- * plain (the allocator's own functions), counted (only the statistics are on), and watched (everything else). */
+ * plain (the allocator's own functions), counted (only the statistics are on), and watched (everything else). Below them the
+ * switches, which choose the set. */
+#include <string.h>
+
 #include "../base/fork.h"
 #include "backend.h"
 #include "counting.h"
 
-_Atomic(unsigned) cc__alloc_mode;
 static cc__mutex_t mode_lock;
 
 #if defined(CC_DEBUG)
@@ -125,7 +127,7 @@ static const struct cc_alloc_calls *calls_for(unsigned mode) {
     return &watched_calls;
 }
 
-void cc__alloc_set_mode(unsigned flag, bool on) {
+static void set_mode(unsigned flag, bool on) {
     cc__mutex_lock(&mode_lock);
     unsigned mode = cc__load_relaxed(&cc__alloc_mode); /* only changed under the lock */
     mode = on ? mode | flag : mode & ~flag;
@@ -177,4 +179,37 @@ void *(cc_alloc_node)(size_t size) {
 
 void (cc_free)(void *pointer, size_t size) {
     cc_free_inline(pointer, size);
+}
+
+/* ---- switches --------------------------------------------------------------------------------------------------- */
+
+void cc__alloc_observe(const cc__allocator_t *installed) {
+    /* Removed, the pointer stays: a call that read the mode before still goes through the observer, which passes it on. */
+    if (installed != NULL) cc__store_release(&cc__alloc_observer, installed); /* pairs with the acquire load in alloc.c */
+    set_mode(CC__MODE_OBSERVED, installed != NULL);
+}
+
+void cc_alloc_stats_enable(bool enable) {
+    if (CC_ALLOC_STATS) set_mode(CC__MODE_STATISTICS, enable);
+}
+
+bool cc_alloc_stats_enabled(void) {
+    return cc__counting(cc__load_relaxed(&cc__alloc_mode));
+}
+
+int cc_alloc_select(const char *name) {
+    if (name == NULL) return CC_ERROR_ARGUMENT;
+    bool main = strcmp(name, CC__MAIN_NAME) == 0;
+    if (!main && strcmp(name, "libc") != 0) return strcmp(name, "mimalloc") == 0 ? CC_ERROR_SUPPORT : CC_ERROR_ARGUMENT;
+    if (!main) set_mode(CC__MODE_MIXED, true); /* for good: libc's blocks may live as long as the process */
+    cc__store_release(&cc__libc_selected, !main); /* pairs with the acquire load in cc__base_allocate */
+    return CC_OK;
+}
+
+const char *cc_alloc_selected(void) {
+    return cc__load_relaxed(&cc__libc_selected) ? "libc" : CC__MAIN_NAME;
+}
+
+int cc_alloc_heap_bytes(size_t *committed, size_t *reserved) {
+    return cc__load_relaxed(&cc__libc_selected) ? CC_ERROR_SUPPORT : cc__main_heap_bytes(committed, reserved);
 }

@@ -24,8 +24,8 @@ typedef struct cc__alloc_counters {
 #undef CC__FIELD
 } cc__alloc_counters_t;
 
-/* One for each thread that used the library; the only thread-local of libcc points to it. Records are never given back:
- * when a thread ends, its record keeps its totals, and the next new thread goes on counting in it under a new id. */
+/* One for each thread that used the library; the thread-local cc__thread_self points to it. Records are never given back: when a
+ * thread ends, its record keeps its totals, and the next new thread goes on counting in it under a new id. */
 typedef struct cc__thread {
     /* For the observer, owner only: see profile/shard.h. */
     uint64_t observer_state;

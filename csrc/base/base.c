@@ -1,13 +1,5 @@
-/* base/base.c: version and error texts; the seams of test and debug builds. */
+/* base/base.c: version and error texts. */
 #include "cc/base.h"
-
-#include "atomics.h"
-#include "blocking.h"
-#include "fault.h"
-
-#if defined(CC_DEBUG)
-void (*_Atomic cc__blocking_check)(const char *what);
-#endif
 
 #define TEXT_(number) #number
 #define TEXT(number) TEXT_(number)
@@ -38,26 +30,3 @@ const char *cc_strerror(int status) {
     default: return "unknown status";
     }
 }
-
-#if defined(CC_FAULT_INJECTION)
-static _Atomic(uint64_t) requests;
-static _Atomic(uint64_t) fail_at;
-static _Atomic(bool) fail_on;
-
-void cc_fault_arm(uint64_t n, bool persistent) {
-    cc__store_relaxed(&fail_at, 0);
-    cc__store_relaxed(&requests, 0);
-    cc__store_relaxed(&fail_on, persistent);
-    cc__store_relaxed(&fail_at, n);
-}
-
-uint64_t cc_fault_requests(void) {
-    return cc__load_relaxed(&requests);
-}
-
-bool cc__fault_due(void) {
-    uint64_t number = cc__add_relaxed(&requests, 1) + 1;
-    uint64_t at = cc__load_relaxed(&fail_at);
-    return at != 0 && (number == at || (number > at && cc__load_relaxed(&fail_on)));
-}
-#endif

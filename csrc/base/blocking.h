@@ -3,6 +3,8 @@
 #ifndef CC_BASE_BLOCKING_H
 #define CC_BASE_BLOCKING_H
 
+#include <stddef.h>
+
 #include "atomics.h"
 
 #if defined(CC_DEBUG)

@@ -25,6 +25,7 @@ enum cc__fork_rank {
     CC__FORK_STATISTICS,
     CC__FORK_ALLOC_MODE,
     CC__FORK_HEAPS,
+    CC__FORK_SIZES,
     CC__FORK_INTERRUPT, /* base/ */
     CC__FORK_FILES,
     CC__FORK_CYCLES,

@@ -1,5 +1,4 @@
-/* base/os_posix.c: base/os.h for Linux and other POSIX systems. The only file of libcc with system headers, but for
- * os_memory.c, sigterm.c and cycles.h's processor intrinsics. */
+/* base/os_posix.c: base/os.h for Linux and other POSIX systems. */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif

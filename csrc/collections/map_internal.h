@@ -180,6 +180,7 @@ void cc__map_retire_node(cc_smr_thread_t *self, cc__map_node_t *node, cc_smr_fre
 
 /* What a step of a search says when it met a change: begin anew. Other numbers below 0 are errors for the caller. */
 enum { CC__MAP_AGAIN = -15 };
+_Static_assert(-(int)CC_ERROR_SYSTEM > CC__MAP_AGAIN, "the last error is told apart from trying again");
 
 typedef struct cc__map_step {
     cc__map_node_t *node;

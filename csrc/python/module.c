@@ -33,6 +33,11 @@ static PyObject *reset_alloc_stats(PyObject *module, PyObject *unused) {
 static PyObject *alloc_stats_enable(PyObject *module, PyObject *argument) {
     (void)module;
     cc_alloc_stats_enable(argument == Py_True);
+    if (argument == Py_True && !cc_alloc_stats_enabled()) {
+        PyErr_SetString(PyExc_RuntimeError, "enable_alloc_statistics is True, but this libcc was built without statistics "
+                                            "(CC_ALLOC_STATS=0): expected False, or another build");
+        return NULL;
+    }
     Py_RETURN_NONE;
 }
 

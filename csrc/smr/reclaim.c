@@ -16,7 +16,7 @@ static uint64_t load_lower(const cc__smr_handle_t *handle) {
 /* Wen et al., 2GE: the reservation is [lower, upper], and a node's life [birth, retired] is kept if they meet. */
 static uint64_t interval_reach(cc__smr_handle_t *looker, cc__smr_handle_t *reader, uint64_t lower) {
     (void)looker, (void)lower;
-    /* After lower, of which it is the same section's or a later one's: never less than that section's (it stores upper first). */
+    /* A section stores upper before lower. So upper, read here after lower, is that section's or a later one's, and no less. */
     return __atomic_load_n(&reader->inner.upper, __ATOMIC_ACQUIRE);
 }
 

@@ -143,7 +143,7 @@ struct cc_smr {
 
     /* Delays. */
     _Atomic(bool) recording;
-    _Atomic(uint64_t) *_Atomic delays; /* CC__HISTOGRAM_SIZE buckets, in steps of CC__SMR_STAMP_NS; NULL before they are recorded */
+    _Atomic(uint64_t) *_Atomic delays; /* CC__HISTOGRAM_SIZE buckets, in steps of stamps; NULL before they are recorded */
     _Atomic(uint64_t) delay_sum, delay_max;
 
     cc_smr_t *next; /* in the list of living domains, oldest first; under the registry's lock */
@@ -175,7 +175,8 @@ static inline cc__smr_handle_t *cc__smr_handle(const cc_smr_thread_t *self) {
 /* Frees what can be freed now. pre: the owner calls it, outside any section. */
 void cc__smr_flush(cc__smr_handle_t *handle);
 
-/* Moves all that a handle has to the domain's orphans. pre: the domain's lock is held; the owner calls it or is gone. */
+/* Moves all that a handle has to the domain's orphans. pre: the domain's lock is held and the owner calls it or is gone; or nobody
+ * else uses the domain. */
 void cc__smr_abandon(cc__smr_handle_t *handle);
 
 /* Frees all orphans, whatever is reserved. pre: nobody else uses the domain. */
@@ -190,7 +191,7 @@ bool cc__smr_neutralize(cc__smr_handle_t *looker, cc__smr_handle_t *reader, uint
 /* Prepares the process for neutralization. */
 int cc__smr_catch_signal(int signal_number);
 
-/* Adds a time from retire to free, a difference of stamps, to the delays. */
+/* delays.c. Adds a time from retire to free, a difference of stamps, to the delays. */
 void cc__smr_record_delay(cc_smr_t *domain, uint32_t steps);
 
 /* The present stamp, never 0. */

@@ -1,4 +1,4 @@
-/* smr/statistics.c: what domains and handles tell, and the recording of delays. */
+/* smr/statistics.c: what domains and handles tell. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,19 +23,6 @@ size_t cc_smr_list(uint64_t *ids, size_t capacity) {
 }
 
 /* ---- delays ----------------------------------------------------------------------------------------------------- */
-
-uint32_t cc__smr_stamp(void) {
-    uint32_t stamp = (uint32_t)(cc__os_monotonic_ns() >> CC__SMR_STAMP_SHIFT);
-    return stamp != 0 ? stamp : 1;
-}
-
-void cc__smr_record_delay(cc_smr_t *domain, uint32_t steps) {
-    uint64_t ns = (uint64_t)steps << CC__SMR_STAMP_SHIFT;
-    _Atomic(uint64_t) *delays = cc__load_acquire(&domain->delays); /* pairs with cc_smr_record_delays: they are zeroed */
-    cc__add_relaxed(&delays[cc__histogram_index(steps)], 1);
-    cc__add_relaxed(&domain->delay_sum, ns);
-    cc__raise_relaxed(&domain->delay_max, ns);
-}
 
 int cc_smr_record_delays(uint64_t id, bool record) {
     int status = CC_OK;

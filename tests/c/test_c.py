@@ -285,6 +285,20 @@ def test_every_lock_of_a_file_is_held_over_a_fork(path):
     assert names - told - let_go == set()
 
 
+def test_installed_headers_know_how_the_library_was_built(tmp_path):
+    values = build.configuration(["-DCC_CACHE_LINE_SIZE=128", "-DCC_ALLOC_STATS=0"])
+    assert values == {"CC_CACHE_LINE_SIZE": 128, "CC_ALLOC_STATS": 0}
+    build.install_headers(tmp_path / "include", values)
+    build.write_pkg_config(tmp_path / "lib" / "pkgconfig", "1.0", values)
+    assert "\ncache_line_size=128\nalloc_stats=0\n" in (tmp_path / "lib" / "pkgconfig" / "libcc.pc").read_text()
+    source = tmp_path / "user.c"
+    source.write_text('#include "cc/alloc.h"\n_Static_assert(CC_CACHE_LINE_SIZE == 128 && CC_ALLOC_STATS == 0, "as built");\n')
+    command = [*build.compiler(), f"-I{tmp_path / 'include'}", *WARNINGS, "-fsyntax-only", source]
+    build.run(command)
+    with pytest.raises(RuntimeError, match="the library was built with CC_CACHE_LINE_SIZE=128"):
+        build.run([*command, "-DCC_CACHE_LINE_SIZE=64"])
+
+
 def test_inlines_are_used_and_may_be_left_out(tmp_path):
     """A call goes through the table of the library, and through the exported function with CC_ALLOC_NO_INLINE."""
     source = tmp_path / "user.c"

@@ -23,7 +23,7 @@ MAY_INCLUDE = {
 }
 # A layer and its public headers, which lie in csrc/include: cc/<name>.h, and for a folder all that is in it.
 PUBLIC_HEADERS = {
-    "base": {"base"},
+    "base": {"base", "config"},
     "alloc": {"alloc"},
     "methods": {"methods", "debug_malloc"},
     "regions": {"regions", "arena", "buffer", "file", "heap", "pool", "sized", "slice"},

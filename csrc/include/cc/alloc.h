@@ -42,8 +42,8 @@ extern CC_API struct cc_alloc_calls cc_alloc_calls;
 enum { CC_SMALL_NODE = 1024 };
 
 /* Frees what any allocation function below returned. NULL is ignored. `size` is the size that was asked for (for
- * cc_alloc_node: the caller's size, not the rounded one); it is credited to the statistics and not checked in release
- * builds. */
+ * cc_alloc_node: the caller's size, not the rounded one); it is credited to the statistics. Debug builds (CC_DEBUG) end the
+ * process with a report when it is another one; release builds do not look. */
 CC_API void cc_free(void *pointer, size_t size);
 
 /* The same where the size is not known: the statistics credit the block's usable size and count it apart. */

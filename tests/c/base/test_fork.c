@@ -11,6 +11,9 @@ static bool has_part(enum cc__fork_rank rank) {
 #if !defined(CC_BACKEND_LIBC)
     if (rank == CC__FORK_HEAPS) return false; /* mimalloc's heaps have no lock of libcc's */
 #endif
+#if !defined(CC_DEBUG)
+    if (rank == CC__FORK_SIZES) return false; /* of debug builds alone */
+#endif
     (void)rank;
     return true;
 }
