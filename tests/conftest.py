@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from profiler_tools import Runtime
+from runtime import Runtime
 
 HERE = Path(__file__).resolve().parent
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from profiler_tools import run_python
+from interpreter import run_python
 
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
 

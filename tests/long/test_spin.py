@@ -1,14 +1,13 @@
 """The short searches of the models in spin/: what must hold holds, and each planted error is found."""
 
 import importlib.util
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tools import tool
 
 COMMAND = Path(__file__).resolve().parent / "spin" / "verify.py"
 
@@ -22,10 +21,7 @@ _specification.loader.exec_module(models)
 def spin():
     if "t" in getattr(sys, "abiflags", ""):
         pytest.skip("the models have nothing to do with the interpreter: they run on the stock one")
-    if not shutil.which("spin"):
-        if os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1":
-            pytest.fail("spin is missing")
-        pytest.skip("needs spin")
+    tool("spin")
 
 
 @pytest.mark.parametrize("run", models.SHORT, ids=str)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tools import on_stock_python_only, tool
 
 HERE = Path(__file__).resolve().parent
 
 
-@pytest.mark.skipif("t" in getattr(sys, "abiflags", ""), reason="no Python runs in it: the stock interpreter is enough")
+@on_stock_python_only
 def test_short_form():
-    if not shutil.which("tclsh"):
-        if os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1":
-            pytest.fail("tclsh is missing")
-        pytest.skip("needs tclsh (Debian: tcl-dev)")
+    tool("tclsh", package="tcl-dev")
     done = subprocess.run(
         [sys.executable, HERE / "sqlite" / "run_tcl.py", "--backends", "mimalloc,buddy", "--tests", "malloc5,malloc6,malloc8,mallocC,mem5"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from profiler_tools import Threads
+from threads import Threads
 
 from concurrent_collections import MemoryProfiler, _core, config, memory
 from concurrent_collections.memory import Arena, Heap, Pool

@@ -6,7 +6,8 @@ import gc
 import os
 
 import pytest
-from profiler_tools import Threads, output_of, run_python
+from interpreter import output_of, run_python
+from threads import Threads
 
 from concurrent_collections.memory import MappedFile
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tools import on_stock_python_only
+from tree import ROOT
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(tmp_path, name, *arguments):
@@ -31,16 +31,14 @@ def test_profiler(tmp_path):
     assert table["tuples"]["ratio"]["off"] == 1.0
 
 
+@on_stock_python_only
 def test_alloc(tmp_path):
-    if "t" in getattr(sys, "abiflags", ""):
-        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
     output, results = run(tmp_path, "alloc")
     assert "cc_alloc" in output and results
 
 
+@on_stock_python_only
 def test_smr(tmp_path):
-    if "t" in getattr(sys, "abiflags", ""):
-        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
     output, results = run(tmp_path, "smr")
     assert "Read section" in output
     found = {(r["workload"], r["peer"], r["threads"]) for r in results["results"]}
@@ -48,9 +46,8 @@ def test_smr(tmp_path):
         assert {(workload, peer, 4) for workload in ("section", "read", "update", "pending")} <= found
 
 
+@on_stock_python_only
 def test_methods(tmp_path):
-    if "t" in getattr(sys, "abiflags", ""):
-        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
     output, results = run(tmp_path, "methods")
     assert "buddy" in output and results["ratios"]
 
@@ -63,9 +60,8 @@ def test_sqlite(tmp_path):
     assert {peer["peer"] for peer in results["results"]["mem5, 2 threads, statistics off"]} >= {"mem1", "mem5", "mimalloc"}
 
 
+@on_stock_python_only
 def test_collections(tmp_path):
-    if "t" in getattr(sys, "abiflags", ""):
-        pytest.skip("its C part has nothing to do with the interpreter: it runs on the stock one")
     peers = [argument for name in ("cc_", "std::map", "Vyukov") for argument in ("--only", name)]
     output, results = run(tmp_path, "collections", *peers, "--python", sys.executable)
     assert {row["map"] for row in results["maps"]} == {"cc_map", "Natarajan-Mittal tree, cc_smr", "std::map + mutex"}
@@ -75,9 +71,8 @@ def test_collections(tmp_path):
     assert {row["key"][0] for row in rows} >= {"SkipListMap", "LockFreeQueue", "dict + Lock", "queue.Queue"}
 
 
+@on_stock_python_only
 def test_regions(tmp_path):
-    if "t" in getattr(sys, "abiflags", ""):
-        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
     headers = ["/usr/include/apr-1.0/apr_pools.h", "/usr/include/talloc.h", "/usr/include/boost/pool/pool.hpp"]
     if not all(Path(header).exists() for header in headers) and os.environ.get("CC_TEST_REQUIRE_TOOLS") != "1":
         pytest.skip("needs the Debian packages libapr1-dev, libtalloc-dev and libboost-dev")
@@ -92,9 +87,8 @@ def test_unknown_name():
     assert done.returncode != 0 and all(name in done.stderr for name in ("alloc", "profiler", "smr"))
 
 
+@on_stock_python_only
 def test_platform(tmp_path):
-    if "t" in getattr(sys, "abiflags", ""):
-        pytest.skip("the C benchmark has nothing to do with the interpreter: it runs on the stock one")
     output, results = run(tmp_path, "platform")
     assert "private heaps" in output and "platform / cc" in results["ratios"]
     assert {heap["peer"] for heap in results["heaps"]} == {"libcc", "glibc"}

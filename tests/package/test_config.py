@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from profiler_tools import Threads, output_of, run_python
+from interpreter import output_of, run_python
+from threads import Threads
 
 from concurrent_collections import _core, config
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from profiler_tools import PACKAGE
+from interpreter import PACKAGE
 
 SOURCE = Path(__file__).resolve().parents[2] / "examples" / "csv_totals.c"
 

@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from profiler_tools import FREE_THREADED_BUILD, PACKAGE, output_of, run_python
+from interpreter import FREE_THREADED_BUILD, PACKAGE, output_of, run_python
 
 import concurrent_collections
 

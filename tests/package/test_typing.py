@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -12,21 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from profiler_tools import PACKAGE
+import tools
+from interpreter import PACKAGE
 
 pytestmark = pytest.mark.slow
 
 TYPING = Path(__file__).with_name("typing")
-REQUIRED = os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1"
-
-
-def need(module: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        if REQUIRED:
-            pytest.fail(f"{module} is not installed")
-        pytest.skip(f"{module} is not installed")
-
-
 def wrong_lines(path: Path) -> set[int]:
     return {number for number, line in enumerate(path.read_text().splitlines(), 1) if line.endswith("# wrong")}
 
@@ -34,7 +24,7 @@ def wrong_lines(path: Path) -> set[int]:
 @pytest.fixture(scope="module")
 def mypy(tmp_path_factory):
     """Runs a module of mypy's in the cache that all calls share."""
-    need("mypy")
+    tools.module("mypy")
     cache = tmp_path_factory.mktemp("mypy")
 
     def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -72,7 +62,7 @@ def test_the_stub_is_true_to_the_module(mypy):
 @pytest.fixture(scope="module")
 def pyright_errors(tmp_path_factory) -> set[tuple[str, int]]:
     """The files and lines where pyright finds errors in the samples (basedpyright is pyright with its node.js, from PyPI)."""
-    need("basedpyright")
+    tools.module("basedpyright")
     folder = tmp_path_factory.mktemp("pyright")
     for path in TYPING.glob("*.py"):
         shutil.copy(path, folder)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
-from profiler_tools import run_python
+from interpreter import run_python
 
 PROFILING = '''
 from concurrent_collections import MemoryProfiler, SkipListMap
@@ -72,10 +73,18 @@ config.reset_alloc_stats()
 
 
 def test_profiling_a_map(tmp_path):
-    result = run_python(f"import os; os.chdir({str(tmp_path)!r})\n" + PROFILING)
+    program = PROFILING.replace("# ... workload that might leak ...\n    pass", "leaky = [bytes(1000)]")
+    program = program.replace(
+        "# ... multi-threaded workload ...\n    pass",
+        "for thread in [threading.Thread(target=bytes, args=(100,)) for _ in range(2)]:\n        thread.start(), thread.join()",
+    )
+    assert "leaky" in program and "Thread(" in program
+    result = run_python(f"import os, threading; os.chdir({str(tmp_path)!r})\n" + program)
     assert result.returncode == 0, result.stderr
     peak = float(result.stdout.split("Peak memory: ")[1].split()[0])
     assert 10 < peak < 60, "keys, values and the map's nodes"
+    assert f"  {sys.getsizeof(bytes(1000))} bytes at " in result.stdout and "    <string>:" in result.stdout
+    assert result.stdout.count("Thread ") >= 3 and "Hot allocation sizes:\n  " in result.stdout
     assert (tmp_path / "memory_report.html").stat().st_size > 10_000
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from profiler_tools import FREE_THREADED_BUILD, output_of
+from interpreter import FREE_THREADED_BUILD, output_of
 
 from concurrent_collections import MemoryProfiler, _core, config
 from concurrent_collections.profiling import fragmentation as _fragmentation

@@ -8,7 +8,8 @@ import threading
 from collections import Counter
 
 import pytest
-from profiler_tools import FREE_THREADED_BUILD, Threads
+from interpreter import FREE_THREADED_BUILD
+from threads import Threads
 
 from concurrent_collections import MemoryProfiler, config
 

@@ -9,7 +9,8 @@ import threading
 import time
 
 import pytest
-from profiler_tools import PACKAGE, Threads, output_of
+from interpreter import PACKAGE, output_of
+from threads import Threads
 
 from concurrent_collections import MemoryProfiler
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from profiler_tools import Threads
+from threads import Threads
 
 from concurrent_collections import MemoryProfiler
 

@@ -12,7 +12,8 @@ import sys
 import weakref
 
 import pytest
-from profiler_tools import Threads, output_of
+from interpreter import output_of
+from threads import Threads
 
 from concurrent_collections import MemoryProfiler
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import smr_tools
-from profiler_tools import Threads, output_of
+from interpreter import output_of
 from smr_tools import build_driver
+from threads import Threads
 
 from concurrent_collections import SMRProfiler, SMRProfilerReport, _core, config
 from concurrent_collections.exporters import SMRCollector, read_json, smr_recommend

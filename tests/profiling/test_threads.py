@@ -6,7 +6,7 @@ import _thread
 import threading
 
 import pytest
-from profiler_tools import Threads
+from threads import Threads
 
 from concurrent_collections import MemoryProfiler
 from concurrent_collections.profiling import threads as _threads

@@ -1,29 +1,12 @@
-"""What these tests share: finding the tools that they need, and a report whose colours are in place."""
+"""What the tests of the exporters share: reading a page, and the tools that some of them need."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from typing import NoReturn
 
-import pytest
+from tools import missing, tool
 
-
-def missing(what: str) -> NoReturn:
-    """Skip the test because ``what`` is not installed; fail it where CC_TEST_REQUIRE_TOOLS=1 says that it must be."""
-    if os.environ.get("CC_TEST_REQUIRE_TOOLS") == "1":
-        pytest.fail(f"{what} is not installed, and CC_TEST_REQUIRE_TOOLS=1")
-    pytest.skip(f"{what} is not installed")
-
-
-def tool(*names: str, package: str) -> str:
-    """The path of the first of ``names`` on PATH."""
-    for name in names:
-        path = shutil.which(name)
-        if path is not None:
-            return path
-    missing(f"{names[0]} (Debian package {package})")
+__all__ = ["missing", "own_part", "shown_text", "tool"]
 
 
 def own_part(page):
