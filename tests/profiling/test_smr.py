@@ -454,7 +454,8 @@ def test_a_forked_child_reports_on(driver):
         sys.path.insert(0, sys.argv[1])
         from pathlib import Path
         from smr_tools import Driver
-        from concurrent_collections import SMRProfiler, smr
+        from concurrent_collections import SMRProfiler
+        from concurrent_collections.profiling import reclamation as smr
         driver = Driver(Path(sys.argv[2]))
         domain = driver.create(b"forked", b"ibr")
         profiler = SMRProfiler(interval=0.001)
