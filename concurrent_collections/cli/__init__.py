@@ -7,7 +7,9 @@
 ``outputs``               the reports that ``profile`` can write, each a row, and the writing of them
 ``session``               a profiled program from its beginning to its end, whatever way it takes there
 ``program``               makes the interpreter look as if it had been started with the program
-``sigterm``               something to do before SIGTERM kills
+``children``              the processes that the program starts and that are not profiled
+``surroundings``          what a report needs of the interpreter, as it was before the program could change it
+``wrapping``              functions of the interpreter that do something more for us
 ``summary``               what is said on stderr of a report
 ========================  ============================================================================================
 """

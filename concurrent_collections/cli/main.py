@@ -71,4 +71,7 @@ def _split(words: list[str], parser: argparse.ArgumentParser) -> tuple[list[str]
         index += 2 if takes_value.get(word, False) else 1
         if word[:2] in ("-m", "-c"):
             break
-    return words[:index], words[index:]
+    own = words[:index]
+    if own[-1].startswith("-") and own[-2] in ("-m", "-c"):  # argparse would take the value for an option
+        own[-2:] = [own[-2] + own[-1]]
+    return own, words[index:]

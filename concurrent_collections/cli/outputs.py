@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..profiling.profiler import MemoryProfiler
+from ..profiling.report import MemoryProfilerReport
 from .program import Refused
 
-__all__ = ["OUTPUTS", "Output", "checked_outputs", "path_in_this_process"]
+__all__ = ["OUTPUTS", "PID", "Output", "checked_outputs", "path_in_this_process"]
 
 PID = "{pid}"
 
@@ -22,20 +21,27 @@ class Output:
 
     name: str
     help: str
-    write: Callable[[MemoryProfiler, str], None]
+    function: str
+    """Of the exporters: writes a report to a path, or returns its text."""
 
+    def write(self, report: MemoryProfilerReport, path: str) -> None:
+        """Write the report. Raises OSError when it can't be written."""
+        from .. import exporters
 
-def _write_prometheus(profiler: MemoryProfiler, path: str) -> None:
-    from ..exporters._files import write_text
+        function = getattr(exporters, self.function)
+        if self.function.startswith("write_"):
+            function(report, path)
+        else:
+            from ..exporters._files import write_text
 
-    write_text(path, [profiler.to_prometheus()])
+            write_text(path, [function(report)])
 
 
 OUTPUTS = (
-    Output("html", "one page that works offline", MemoryProfiler.to_html),
-    Output("json", "all figures", MemoryProfiler.to_json),
-    Output("csv", "one table", MemoryProfiler.to_csv),
-    Output("prometheus", "Prometheus' text format", _write_prometheus),
+    Output("html", "one page that works offline", "write_html"),
+    Output("json", "all figures", "write_json"),
+    Output("csv", "one table", "write_csv"),
+    Output("prometheus", "Prometheus' text format", "prometheus_text"),
 )
 
 
@@ -45,11 +51,13 @@ def path_in_this_process(path: str) -> str:
 
 
 def checked_outputs(names: dict[str, str], *, force: bool) -> dict[str, str]:
-    """The files' absolute names (the program may change the directory). Raises Refused where one could not be written.
-    """
+    """The files' absolute names (the program may change the directory). Raises Refused where one could not be written."""
     outputs: dict[str, str] = {}
     for kind, name in names.items():
-        path = os.path.abspath(name)
+        try:
+            path = os.path.abspath(name)
+        except OSError as error:  # the current directory was deleted
+            raise Refused(f"can't write {name!r}: {error.strerror}") from None
         for other, taken in outputs.items():
             if os.path.realpath(taken) == os.path.realpath(path):
                 raise Refused(f"--{other} and --{kind} name the same file {name!r}")

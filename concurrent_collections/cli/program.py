@@ -1,56 +1,110 @@
-"""Runs another program in this process as ``python script.py`` or ``python -m module`` would run it.
+"""Runs another program in this process as the interpreter would run it, from a file, a module, a text or stdin.
 
-Nothing of the program's end is imitated: its exception or SystemExit leaves through the interpreter, which prints,
-joins threads, runs atexit functions and exits as for any program. Only our own frames are taken out of the traceback.
+The interpreter itself runs it, prints what it raises and ends the process. Here the interpreter is made to look as if it
+had been started with the program: ``sys.argv``, ``sys.orig_argv``, ``sys.path``, ``__main__``, and no frame below it.
 """
 
 from __future__ import annotations
 
 import builtins
 import importlib.machinery
-import io
 import os
 import pkgutil
 import runpy
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from types import ModuleType, TracebackType
+from types import ModuleType
+from typing import NamedTuple
 
-__all__ = ["Refused", "die_as_interrupted", "is_own_frame", "prepare"]
+from .. import _core
+
+__all__ = ["Refused", "prepare"]
 
 _PACKAGE = __name__.partition(".")[0]
 _own_main: ModuleType | None = None  # alive as long as its functions may run
-_interrupted = False  # a KeyboardInterrupt ended the program
 
 
 class Refused(Exception):
     """The program is not run; the text says why in one line."""
 
 
-def prepare(program: str, arguments: list[str], *, is_module: bool) -> Callable[[], None]:
-    """Make the interpreter look as if it had been started with the program; what is returned runs it.
+class _Start(NamedTuple):
+    """How the interpreter would have been started, and what it would do."""
 
-    Raises Refused when there is no such script. Whether a module exists is known when it runs, as in ``python -m``.
-    """
-    script = os.path.join(os.getcwd(), program)
-    holds_main = not is_module and pkgutil.get_importer(script) is not None  # a directory or a zip file
+    words: list[str]
+    """Its command line from the program on."""
+    argv: list[str]
+    path: str | None
+    """What ``sys.path`` begins with; None: with nothing of the program's."""
+    is_path_safe: bool
+    """Whether ``sys.path`` begins with it under ``-P``, too."""
     run: Callable[[], None]
-    if is_module:
-        path, run = os.getcwd(), partial(_run_module, program, alter_argv=True)
-    elif holds_main:
-        path, run = script, partial(_run_module, "__main__", alter_argv=False)
+
+
+def prepare(arguments: list[str], *, module: str | None = None, command: str | None = None) -> Callable[[], None]:
+    """Make the interpreter look as if it had been started with the program; what is returned runs it, and never returns.
+
+    The program is a ``module`` (``-m``), a ``command`` (``-c``), or the first of the ``arguments``: a script, a compiled
+    one, a directory or zip file with a ``__main__``, or ``-`` for stdin. Raises Refused when there is no such script.
+    Whether a module exists is known when it runs, as in ``python -m``.
+    """
+    if module is not None:
+        run = partial(_core.run_program, "module", runpy._run_module_as_main, (module, True))  # type: ignore[attr-defined]
+        start = _Start(["-m", module, *arguments], ["-m", *arguments], _current_directory(), False, run)
+    elif command is not None:
+        run = partial(_core.run_program, "command", command)
+        start = _Start(["-c", command, *arguments], ["-c", *arguments], "", False, run)
+    elif arguments[0] == "-":
+        start = _Start(arguments, arguments, "", False, partial(_core.run_program, "stdin", None))
     else:
-        path, run = os.path.dirname(os.path.realpath(script)), _script(program, script)
-    sys.argv[:] = ["-m" if is_module else program, *arguments]
-    if not sys.flags.safe_path:
-        sys.path[0] = path  # in place of the directory where this command was found
-    elif holds_main:
-        sys.path.insert(0, path)
-    if sys.path[0] == path:
-        _forget_modules_that_lie_in(path)
-    return run
+        start = _script(arguments)
+    _set_search_path(start)
+    _set_words(start)
+    _set_fresh_main()
+    return start.run
+
+
+def _script(arguments: list[str]) -> _Start:
+    name, directory = arguments[0], _current_directory()
+    path = name if directory is None else os.path.join(directory, name)
+    if pkgutil.get_importer(path) is not None:  # a directory or a zip file
+        run = partial(_core.run_program, "module", runpy._run_module_as_main, ("__main__", False))  # type: ignore[attr-defined]
+        return _Start(arguments, arguments, path, True, run)
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        raise Refused(f"can't open file {name!r}: {error.strerror}") from None
+    own = os.path.dirname(os.path.realpath(path))
+    return _Start(arguments, arguments, own, False, partial(_core.run_program, "file", path))
+
+
+def _current_directory() -> str | None:
+    """Its name; None when it was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def _set_search_path(start: _Start) -> None:
+    """The program's own beginning of ``sys.path``, in place of the directory where this command was found."""
+    was_run_by_m = getattr(sys.modules["__main__"], "__spec__", None) is not None
+    if not sys.flags.safe_path and not (was_run_by_m and _current_directory() is None):
+        del sys.path[0]
+    if start.path is not None and (start.is_path_safe or not sys.flags.safe_path):
+        sys.path.insert(0, start.path)
+        _forget_modules_that_lie_in(start.path)
+
+
+def _set_words(start: _Start) -> None:
+    """Who starts the program anew by ``sys.orig_argv`` starts it as it was, without the profiler."""
+    ours = len(sys.argv) - 1
+    interpreter = sys.orig_argv[: len(sys.orig_argv) - ours]
+    if sys.orig_argv[len(sys.orig_argv) - ours :] == sys.argv[1:] and len(interpreter) > 1:
+        del interpreter[-2 if interpreter[-1] == _PACKAGE else -1 :]  # -m package, or the console script
+        sys.orig_argv[:] = [*interpreter, *start.words]
+    sys.argv[:] = start.argv
 
 
 def _forget_modules_that_lie_in(path: str) -> None:
@@ -66,91 +120,13 @@ def _forget_modules_that_lie_in(path: str) -> None:
             del sys.modules[name]
 
 
-def _script(program: str, path: str) -> Callable[[], None]:
-    try:
-        with io.open_code(path) as file:
-            source = file.read()
-    except OSError as error:
-        raise Refused(f"can't open file {program!r}: {error.strerror}") from None
-
-    def run() -> None:
-        main = _fresh_main()
-        main.__file__ = path
-        main.__dict__["__cached__"] = None
-        main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
-        with _Outermost():
-            exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)
-
-    return run
-
-
-def _run_module(name: str, *, alter_argv: bool) -> None:
-    _fresh_main()
-    with _Outermost():
-        runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]  # what python -m calls
-
-
-def _fresh_main() -> ModuleType:
+def _set_fresh_main() -> None:
     """A new ``__main__``, so that pickle, dataclasses and multiprocessing find the program's names in it."""
     global _own_main
     _own_main = sys.modules["__main__"]
     main = ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
+    main.__loader__ = importlib.machinery.BuiltinImporter
     if sys.version_info < (3, 14):
         main.__dict__["__annotations__"] = {}
     sys.modules["__main__"] = main
-    return main
-
-
-# ---- tracebacks -----------------------------------------------------------------------------------------------------
-
-
-def is_own_frame(file: str) -> bool:
-    """Whether it is the file of this module, whose frames lie below all of the program's."""
-    return file == __file__
-
-
-class _Outermost:
-    """What leaves the block is about to end the program: has it printed without the frames of this package."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        global _interrupted
-        _interrupted = kind is KeyboardInterrupt
-        hook = getattr(sys, "excepthook", None)
-        if error is None or isinstance(error, SystemExit) or hook is None:
-            return
-
-        def print_without_own_frames(
-            kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-        ) -> None:
-            sys.excepthook = hook
-            inner = _innermost_own(traceback)
-            sys.last_traceback = error.__traceback__ = inner
-            hook(kind, error, inner)
-
-        sys.excepthook = print_without_own_frames
-
-
-def die_as_interrupted() -> None:
-    """Last of all, have the interpreter end as an uncaught KeyboardInterrupt makes it end: by SIGINT.
-
-    It does so when the code that it compiled from text last ended that way; imports for the report ran other code.
-    """
-    if _interrupted:
-        with suppress(KeyboardInterrupt):
-            exec("raise KeyboardInterrupt")
-
-
-def _innermost_own(traceback: TracebackType | None) -> TracebackType | None:
-    """What follows the last of our own frames."""
-    rest = traceback
-    while traceback is not None:
-        if is_own_frame(traceback.tb_frame.f_code.co_filename):
-            rest = traceback.tb_next
-        traceback = traceback.tb_next
-    return rest

@@ -17,7 +17,6 @@ from ..exporters._format import (
 from ..exporters.recommendations import NEGLIGIBLE_LEAK, verdict
 from ..exporters.sites import Frame, blame, leak_lines, parse_frame
 from ..profiling.report import MemoryProfilerReport
-from .program import is_own_frame
 
 __all__ = ["drop_own_frames", "summary"]
 
@@ -26,14 +25,10 @@ _RUNNER = "<frozen runpy>"
 
 
 def drop_own_frames(report: MemoryProfilerReport) -> None:
-    """Take out of the report's stacks the frames that ran the program: they lie below all of its own."""
+    """Take out of the report's stacks the frames by which Python runs a module: they lie below all of the program's."""
     for stack in (*(site.stack_trace for site in report.live_sites), *_stacks_of_leaks(report)):
-        files = [parse_frame(text).file for text in stack]
-        end = next((index for index, file in enumerate(files) if is_own_frame(file)), None)
-        while end and files[end - 1] == _RUNNER:
-            end -= 1
-        if end:
-            del stack[end:]
+        while stack and parse_frame(stack[-1]).file == _RUNNER:
+            del stack[-1]
 
 
 def _stacks_of_leaks(report: MemoryProfilerReport) -> Iterable[list[str]]:

@@ -50,9 +50,16 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "free_threaded": getattr(sys, "_is_gil_enabled", lambda: True)() is False,
-        "platform": platform.platform(),
+        "platform": _platform(),
         "pid": os.getpid(),
         "command_line": list(getattr(sys, "argv", [])),
         "concurrent_collections": _core.version,
         "allocator": config.allocator,
     }
+
+
+def _platform() -> str:
+    """System, release, machine and C library. ``platform.platform`` would start a process (``uname -p``)."""
+    system = os.uname()
+    library = "".join(platform.libc_ver())
+    return "-".join([system.sysname, system.release, system.machine, *(["with", library] if library else [])])

@@ -10,7 +10,7 @@ import gc
 import math
 import os
 import sys
-import threading
+from _thread import RLock
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryProfiler"]
 
-_lock = threading.RLock()  # over starts and stops of all profilers
+_lock = RLock()  # over starts and stops of all profilers
 _running: list[MemoryProfiler] = []
 
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.RLock()
+    _lock = RLock()
 
 
 os.register_at_fork(after_in_child=_renew_lock)

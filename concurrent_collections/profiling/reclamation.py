@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import threading
+from _thread import RLock
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -43,14 +44,14 @@ __all__ = [
     "domains",
 ]
 
-_lock = threading.RLock()  # over starts, stops and samples of all profilers
+_lock = RLock()  # over starts, stops and samples of all profilers
 _running: list[SMRProfiler] = []
 
 
 def _after_fork() -> None:
     """In the child: other threads are gone, those that took samples and those that held the lock included."""
     global _lock
-    _lock = threading.RLock()
+    _lock = RLock()
     for profiler in _running:
         profiler._notes.append(
             "the process was forked: no samples were taken after that but at snapshots and at the end"

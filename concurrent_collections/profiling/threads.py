@@ -16,7 +16,8 @@ _original: Any = None
 
 def known_names() -> dict[int, str]:
     """System id -> name of the threads that ``threading`` knows now."""
-    return {thread.native_id: thread.name for thread in threading.enumerate() if thread.native_id is not None}
+    threads = threading._active.copy().values()  # type: ignore[attr-defined]  # no lock: gevent's could wait for ever
+    return {thread.native_id: thread.name for thread in threads if thread.native_id is not None}
 
 
 def _encodable(name: str) -> str:

@@ -16,6 +16,9 @@ extern PyType_Spec cc_python_profile_spec;
 extern PyMethodDef cc_python_smr_methods[];
 /* queue.c */
 extern PyMethodDef cc_python_queue_methods[];
+/* program.c: running a program as the interpreter would, and what to do before it dies. */
+extern PyMethodDef cc_python_program_methods[];
+extern PyType_Spec cc_python_wrapped_spec;
 /* methods.c: functions on pluggable allocators. */
 extern PyMethodDef cc_python_mem_methods[];
 
@@ -30,6 +33,9 @@ PyObject *cc_python_read_object_heap(PyObject *module, PyObject *unused);
 extern const cc_profile_frame_provider_t cc_python_frame_provider;
 /* Remembers the main interpreter and where import machinery and this package live. pre: attached. -1 with an exception. */
 int cc_python_frames_setup(PyObject *package_directory);
+/* Lets the calling thread's stack of frames begin here, and its recursion depth. pre: attached; it never returns into the frames
+ * that there are. */
+void cc_python_forget_frames(void);
 /* CPython's own text about its object allocator, as sys._debugmallocstats writes it. */
 PyObject *cc_python_object_heap_text(PyObject *module, PyObject *unused);
 

@@ -57,6 +57,26 @@ static inline struct _PyInterpreterFrame *top_frame(PyThreadState *state) {
 #endif
 }
 
+void cc_python_forget_frames(void) {
+    PyThreadState *state = PyThreadState_Get();
+#if PY_VERSION_HEX >= 0x030F0000
+    state->current_frame = state->base_frame;
+#elif PY_VERSION_HEX >= 0x030D0000
+    state->current_frame = NULL;
+#else
+    static _PyCFrame outermost;
+    outermost = *state->cframe;
+    outermost.current_frame = NULL;
+    outermost.previous = &state->root_cframe;
+    state->cframe = &outermost;
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    state->py_recursion_remaining = state->py_recursion_limit;
+#else
+    state->recursion_remaining = state->recursion_limit;
+#endif
+}
+
 /* Whether the frame runs no code of the program: the interpreter's entry frames. */
 static inline bool is_entry_frame(const struct _PyInterpreterFrame *frame) {
 #if PY_VERSION_HEX >= 0x030E0000

@@ -85,20 +85,6 @@ static PyObject *set_package_directory(PyObject *module, PyObject *argument) {
     Py_RETURN_NONE;
 }
 
-static PyObject *catch_sigterm(PyObject *module, PyObject *descriptor) {
-    (void)module;
-    int end = PyObject_AsFileDescriptor(descriptor);
-    if (end < 0) return NULL;
-    int status = cc_sigterm_catch(end);
-    if (status != CC_OK) return cc_python_raise(status);
-    Py_RETURN_NONE;
-}
-
-static PyObject *release_sigterm(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
-    return PyBool_FromLong(cc_sigterm_release() == CC_OK);
-}
-
 static PyMethodDef module_methods[] = {
     {"alloc_stats", alloc_stats, METH_NOARGS, "alloc_stats()\n--\n\nThe fields of cc_alloc_snapshot_t, in order."},
     {"reset_alloc_stats", reset_alloc_stats, METH_NOARGS, "reset_alloc_stats()\n--\n\nStart counting at zero."},
@@ -110,10 +96,6 @@ static PyMethodDef module_methods[] = {
      "heap_bytes()\n--\n\n(committed, reserved) bytes of the allocator below libcc, or None."},
     {"resident_bytes", resident_bytes, METH_NOARGS,
      "resident_bytes()\n--\n\n(now, high-water mark) of the process's resident set, or None."},
-    {"catch_sigterm", catch_sigterm, METH_O,
-     "catch_sigterm(fd)\n--\n\nLet SIGTERM write a byte to a non-blocking pipe. signal.getsignal does not show it."},
-    {"release_sigterm", release_sigterm, METH_NOARGS,
-     "release_sigterm()\n--\n\nUndo catch_sigterm. False, and nothing done, if another handler has replaced it."},
     {"set_package_directory", set_package_directory, METH_O,
      "set_package_directory(path)\n--\n\nAllocations from code below it are the profiler's own."},
     {NULL, NULL, 0, NULL}};
@@ -146,6 +128,7 @@ static int module_exec(PyObject *module) {
         {"OrderedMap", &cc_python_map_spec, NULL},
         {"OrderedSet", &cc_python_set_spec, NULL},
         {"OrderedIterator", &cc_python_map_iterator_spec, &cc_python_map_iterator_type},
+        {"Wrapped", &cc_python_wrapped_spec, NULL},
         {"LockFreeQueue", &cc_python_queue_spec, NULL},
         {"LockFreeStack", &cc_python_stack_spec, NULL},
     };
@@ -161,7 +144,7 @@ static int module_exec(PyObject *module) {
         PyModule_AddIntConstant(module, "max_depth", CC_PROFILE_MAX_DEPTH) != 0)
         return -1;
     static PyMethodDef *const functions[] = {cc_python_profile_methods, cc_python_mem_methods, cc_python_smr_methods,
-                                             cc_python_queue_methods};
+                                             cc_python_queue_methods, cc_python_program_methods};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (PyModule_AddFunctions(module, functions[i]) != 0) return -1;
     return 0;

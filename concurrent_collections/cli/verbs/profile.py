@@ -17,21 +17,24 @@ Run a Python program and tell where its memory went: a summary on stderr, and th
 
 The program runs as 'python script.py ...' or 'python -m module ...' would run it, with its own output, exceptions and
 exit status. Profiling begins before its first line and ends when its non-daemon threads and atexit functions have
-finished and its globals are still there. The reports are also written when it raises, is interrupted, calls os._exit or
-gets SIGTERM (unless it has a handler of its own, or SIGTERM was ignored from the start).
+finished and its globals are still there. The reports are also written when it raises, is interrupted, calls os._exit,
+gets SIGTERM (unless it has a handler of its own, or SIGTERM was ignored from the start), and before os.exec*.
 """
 
 _EPILOG = """\
 In a file name, {pid} stands for the process id. With it, each forked child writes its own report, which begins at the
 fork; without it, only the first process writes. Children that begin as a new interpreter (multiprocessing's spawn and
-forkserver, subprocess) are not profiled.
+forkserver, subprocess) are not profiled; the report tells how many there were and what they ran.
 
 examples:
   %(prog)s --html report.html --leaks --stacks script.py input.txt
   %(prog)s --json 'report-{pid}.json' --sample-rate 0.01 -m package.module --its-own-option
 """
 
-_USAGE = "%(prog)s [options] script.py [argument ...]\n       %(prog)s [options] -m module [argument ...]"
+_USAGE = (
+    "%(prog)s [options] script.py [argument ...]\n       %(prog)s [options] -m module [argument ...]\n       "
+    "%(prog)s [options] -c text [argument ...]\n       %(prog)s [options] - [argument ...]"
+)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -68,24 +71,22 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--latency-buckets", metavar="N", type=int, default=1000, help="resolution of latencies; default %(default)s"
     )
     parser.add_argument("-m", dest="module", metavar="module", help="run a module; all that follows is its own")
+    parser.add_argument("-c", dest="command", metavar="text", help="run a text; all that follows is its own")
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    name, arguments = options.module, options.program
-    if name is None:
-        if not arguments:
-            parser.error("what is to be profiled? Give a script, or -m and a module")
-        name, *arguments = arguments
+    if options.module is None and options.command is None and not options.program:
+        parser.error("what is to be profiled? Give a script, -m and a module, -c and a text, or - for stdin")
     profiler = _profiler(options, parser)
     files = {output.name: file for output in OUTPUTS if (file := getattr(options, output.name)) is not None}
     try:
         outputs = checked_outputs(files, force=options.force)
-        run = program.prepare(name, arguments, is_module=options.module is not None)
+        run = program.prepare(options.program, module=options.module, command=options.command)
     except program.Refused as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     session.Session(profiler, outputs, force=options.force, quiet=options.quiet).begin()
     run()
-    return 0
+    return 0  # not reached
 
 
 def _profiler(options: argparse.Namespace, parser: argparse.ArgumentParser) -> MemoryProfiler:

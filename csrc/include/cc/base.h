@@ -77,14 +77,23 @@ CC_API const char *cc_version(void);
  * then nothing is written. */
 CC_API int cc_resident_bytes(size_t *current, size_t *peak);
 
-/* From now on SIGTERM does nothing but write one byte to `descriptor`, whatever thread takes it; system calls restart.
- * The descriptor stays the caller's and must not block (a pipe's end with O_NONBLOCK). Again: another descriptor.
- * CC_ERROR_ARGUMENT for a negative one. One caller at a time. */
-CC_API int cc_sigterm_catch(int descriptor);
+/* From now on, when SIGTERM comes, whatever thread takes it, function(context) is called in a thread of its own, in which all
+ * signals are blocked; when it returns the process is killed by SIGTERM. A forked child dies by SIGTERM at once. A handler that
+ * the program installs replaces this one, see cc_sigterm_rearm. No descriptor is used. CC_ERROR_ARGUMENT for NULL;
+ * CC_ERROR_STATE, and nothing is done, while the signal has another disposition than the default, or is watched already;
+ * CC_ERROR_MEMORY when no thread can be had. One caller at a time of this and of cc_sigterm_unwatch. */
+CC_API int cc_sigterm_watch(void (*function)(void *), void *context);
 
-/* Puts back what handled SIGTERM before. CC_ERROR_STATE, and nothing is done, if cc_sigterm_catch is not in force or
- * another handler has replaced it. One caller at a time. */
-CC_API int cc_sigterm_release(void);
+/* For after each change of SIGTERM's disposition: watches on where it is the default again. Does nothing when nobody watches.
+ * Any thread. */
+CC_API void cc_sigterm_rearm(void);
+
+/* Ceases to watch; the thread has ended when this returns. When the signal has come already the process dies meanwhile. Before a
+ * fork that is not followed by exec, so that the child has neither. */
+CC_API void cc_sigterm_unwatch(void);
+
+/* Ends the process as SIGINT ends a program that does not handle it. Does not return. */
+CC_API void cc_die_interrupted(void);
 
 /* The CC_ABI_VERSION that the running library was built with. A caller compares it with its own. */
 CC_API int cc_abi_version(void);

@@ -1,99 +1,149 @@
-/* test_sigterm.c: cc_sigterm_catch and cc_sigterm_release of cc/base.h. */
-#include <errno.h>
+/* test_sigterm.c: cc_sigterm_watch, cc_sigterm_rearm and cc_sigterm_unwatch of cc/base.h. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../check.h"
 #include "cc/base.h"
 
-static int ends[2];
+static int ends[2]; /* what is done before the end is a byte in this pipe */
 
-static size_t bytes_in_pipe(void) {
-    char bytes[16];
-    ssize_t count = read(ends[0], bytes, sizeof bytes);
-    return count < 0 ? 0 : (size_t)count;
+static void say(void *context) {
+    char byte = *(const char *)context;
+    if (write(ends[1], &byte, 1) != 1) abort();
 }
 
-static void test_each_signal_is_a_byte(void) {
-    CHECK_EQUAL(cc_sigterm_catch(ends[1]), CC_OK);
-    CHECK_EQUAL(bytes_in_pipe(), 0);
-    errno = EDOM;
-    raise(SIGTERM);
-    raise(SIGTERM);
-    CHECK_EQUAL(errno, EDOM);
-    CHECK_EQUAL(bytes_in_pipe(), 2);
-    CHECK_EQUAL(cc_sigterm_release(), CC_OK);
+static char what_was_said(void) {
+    char byte = 0;
+    return read(ends[0], &byte, 1) == 1 ? byte : 0;
 }
 
-static void *take_the_signal(void *unused) {
-    (void)unused;
-    raise(SIGTERM);
-    return NULL;
-}
-
-static void test_any_thread_may_take_it(void) {
-    pthread_t thread;
-    CHECK_EQUAL(cc_sigterm_catch(ends[1]), CC_OK);
-    CHECK_EQUAL(pthread_create(&thread, NULL, take_the_signal, NULL), 0);
-    CHECK_EQUAL(pthread_join(thread, NULL), 0);
-    CHECK_EQUAL(bytes_in_pipe(), 1);
-    CHECK_EQUAL(cc_sigterm_release(), CC_OK);
-}
-
-static void test_full_pipe_is_no_error(void) {
-    char bytes[4096] = {0};
-    CHECK_EQUAL(cc_sigterm_catch(ends[1]), CC_OK);
-    while (write(ends[1], bytes, sizeof bytes) > 0) continue;
-    while (write(ends[1], bytes, 1) > 0) continue;
-    errno = EDOM;
-    raise(SIGTERM);
-    CHECK_EQUAL(errno, EDOM);
-    while (read(ends[0], bytes, sizeof bytes) > 0) continue;
-    CHECK_EQUAL(cc_sigterm_release(), CC_OK);
-}
-
-static void test_released_it_kills(void) {
-    CHECK_EQUAL(cc_sigterm_catch(ends[1]), CC_OK);
-    CHECK_EQUAL(cc_sigterm_catch(ends[1]), CC_OK);
-    CHECK_EQUAL(cc_sigterm_release(), CC_OK);
+/* How a child ends that runs `function`: the signal's number, or 0. */
+static int end_of(void (*function)(void)) {
     pid_t child = fork();
     if (child == 0) {
-        raise(SIGTERM);
+        function();
         _exit(0);
     }
     int status;
     CHECK_EQUAL(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void watch(void) {
+    CHECK_EQUAL(cc_sigterm_watch(say, "x"), CC_OK);
+}
+
+static void *take_the_signal(void *unused) {
+    (void)raise(SIGTERM);
+    for (;;) pause();
+    return unused;
+}
+
+static void die_watched(void) {
+    watch();
+    (void)take_the_signal(NULL);
+}
+
+static void die_in_a_thread(void) {
+    pthread_t thread;
+    watch();
+    CHECK_EQUAL(pthread_create(&thread, NULL, take_the_signal, NULL), 0);
+    CHECK_EQUAL(pthread_join(thread, NULL), 0);
+}
+
+static void die_twice_signalled(void) {
+    watch();
+    (void)raise(SIGTERM);
+    (void)raise(SIGTERM);
+    for (;;) pause();
+}
+
+static void test_it_acts_and_then_dies(void) {
+    void (*const ways[])(void) = {die_watched, die_in_a_thread, die_twice_signalled};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        CHECK_EQUAL(end_of(ways[i]), SIGTERM);
+        CHECK_EQUAL(what_was_said(), 'x');
+        CHECK_EQUAL(what_was_said(), 0);
+    }
+}
+
+static void die_unwatched(void) {
+    watch();
+    cc_sigterm_unwatch();
+    (void)raise(SIGTERM);
+}
+
+static void test_unwatched_it_kills(void) {
+    CHECK_EQUAL(end_of(die_unwatched), SIGTERM);
+    CHECK_EQUAL(what_was_said(), 0);
+    cc_sigterm_unwatch();
+}
+
+static void die_in_a_forked_child(void) {
+    watch();
+    (void)raise(end_of(die_unwatched) == 0 ? SIGKILL : SIGURG); /* the child had no thread to wait for */
+    pid_t child = fork();
+    if (child == 0) (void)take_the_signal(NULL);
+    int status;
+    CHECK_EQUAL(waitpid(child, &status, 0), child);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+static void test_a_forked_child_dies_and_its_parent_does_not(void) {
+    CHECK_EQUAL(end_of(die_in_a_forked_child), 0);
+    CHECK_EQUAL(what_was_said(), 0);
 }
 
 static void other(int number) {
     (void)number;
 }
 
-static void test_release_without_catch_or_under_another_handler_is_a_state_error(void) {
-    CHECK_EQUAL(cc_sigterm_release(), CC_ERROR_STATE);
-    CHECK_EQUAL(cc_sigterm_catch(ends[1]), CC_OK);
+static void test_another_disposition_is_left_alone(void) {
     CHECK(signal(SIGTERM, other) != SIG_ERR);
-    CHECK_EQUAL(cc_sigterm_release(), CC_ERROR_STATE);
+    CHECK_EQUAL(cc_sigterm_watch(say, "x"), CC_ERROR_STATE);
+    CHECK(signal(SIGTERM, SIG_IGN) == other);
+    CHECK_EQUAL(cc_sigterm_watch(say, "x"), CC_ERROR_STATE);
+    CHECK(signal(SIGTERM, SIG_DFL) == SIG_IGN);
+    watch();
+    CHECK_EQUAL(cc_sigterm_watch(say, "x"), CC_ERROR_STATE);
+    CHECK(signal(SIGTERM, other) != SIG_DFL);
+    cc_sigterm_rearm();
+    cc_sigterm_unwatch();
     CHECK(signal(SIGTERM, SIG_DFL) == other);
+    CHECK_EQUAL(cc_sigterm_watch(NULL, NULL), CC_ERROR_ARGUMENT);
 }
 
-static void test_negative_descriptor_is_an_argument_error(void) {
-    CHECK_EQUAL(cc_sigterm_catch(-1), CC_ERROR_ARGUMENT);
+static void die_rearmed(void) {
+    watch();
+    (void)signal(SIGTERM, other);
+    (void)raise(SIGTERM);
+    (void)signal(SIGTERM, SIG_DFL);
+    cc_sigterm_rearm();
+    (void)take_the_signal(NULL);
+}
+
+static void test_it_watches_on_when_the_default_is_back(void) {
+    CHECK_EQUAL(end_of(die_rearmed), SIGTERM);
+    CHECK_EQUAL(what_was_said(), 'x');
+    cc_sigterm_rearm();
     CHECK(signal(SIGTERM, SIG_DFL) == SIG_DFL);
+}
+
+static void test_interrupted_is_killed_by_sigint(void) {
+    CHECK_EQUAL(end_of(cc_die_interrupted), SIGINT);
 }
 
 int main(void) {
     CHECK_EQUAL(pipe(ends), 0);
     CHECK_EQUAL(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-    CHECK_EQUAL(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-    RUN(test_each_signal_is_a_byte);
-    RUN(test_any_thread_may_take_it);
-    RUN(test_full_pipe_is_no_error);
-    RUN(test_released_it_kills);
-    RUN(test_release_without_catch_or_under_another_handler_is_a_state_error);
-    RUN(test_negative_descriptor_is_an_argument_error);
+    RUN(test_it_acts_and_then_dies);
+    RUN(test_unwatched_it_kills);
+    RUN(test_a_forked_child_dies_and_its_parent_does_not);
+    RUN(test_another_disposition_is_left_alone);
+    RUN(test_it_watches_on_when_the_default_is_back);
+    RUN(test_interrupted_is_killed_by_sigint);
     return 0;
 }

@@ -1,0 +1,97 @@
+"""What a report needs of the interpreter, as it was before the program could change it.
+
+A program may have modules that are called json or plotly, replace functions of ``os``, empty ``sys.path``, lower the
+recursion limit. While a report is made, all that is as it was at the beginning; afterwards it is the program's again.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from os.path import dirname, realpath, split
+from types import ModuleType
+from typing import Any
+
+__all__ = ["Surroundings"]
+
+_PACKAGE = __name__.partition(".")[0]
+_REPLACED = ("io", "os", "time")  # modules whose functions programs replace: gevent does, tests do
+_RECURSION_LIMIT = 1000
+
+
+class Surroundings:
+    """Remembers them when it is made."""
+
+    def __init__(self) -> None:
+        self._path = sys.path[:]
+        self._own_path = sys.path[0 if sys.flags.safe_path else 1 :]  # without the directory of the program
+        self._modules = dict(sys.modules)
+        self._contents = [(module, dict(vars(module))) for module in self._replaced_modules()]
+
+    def _replaced_modules(self) -> list[ModuleType]:
+        return [builtins, *(sys.modules[name] for name in _REPLACED if name in sys.modules)]
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Inside, they are as they were."""
+        with ExitStack() as stack:
+            for module, contents in self._contents:
+                stack.enter_context(_with_contents(vars(module), contents))
+            stack.enter_context(_with_recursion_limit(_RECURSION_LIMIT))
+            stack.enter_context(self._with_modules())
+            yield
+
+    @contextmanager
+    def _with_modules(self) -> Iterator[None]:
+        """Import as if there were no program."""
+        program_path, program_modules = sys.path, dict(sys.modules)
+        directories = {realpath(place) for place in program_path if isinstance(place, str)}
+        directories -= {realpath(place) for place in self._own_path}
+        for name, module in program_modules.items():
+            if name not in ("__main__", _PACKAGE) and _directory_of(module) in directories:
+                sys.modules.pop(name, None)
+        for name, known in self._modules.items():
+            if name != "__main__" and program_modules.get(name) is not known:
+                sys.modules[name] = known
+        sys.path = self._own_path[:]
+        try:
+            yield
+        finally:
+            sys.path = program_path
+            for name in self._modules.keys() - program_modules.keys():
+                sys.modules.pop(name, None)
+            sys.modules.update(program_modules)
+
+
+@contextmanager
+def _with_contents(dictionary: dict[str, Any], contents: dict[str, Any]) -> Iterator[None]:
+    changed = {name: dictionary.get(name) for name, value in contents.items() if dictionary.get(name) is not value}
+    dictionary.update({name: contents[name] for name in changed})
+    try:
+        yield
+    finally:
+        dictionary.update(changed)
+
+
+@contextmanager
+def _with_recursion_limit(least: int) -> Iterator[None]:
+    limit = sys.getrecursionlimit()
+    if limit < least:
+        sys.setrecursionlimit(least)
+    try:
+        yield
+    finally:
+        if limit < least:
+            with suppress(RecursionError):  # it is too low for where we are
+                sys.setrecursionlimit(limit)
+
+
+def _directory_of(module: object) -> str | None:
+    """Where an import of the module's top-level name finds it."""
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return None
+    directory, name = split(realpath(file))
+    return dirname(directory) if name.startswith("__init__.") else directory
