@@ -25,9 +25,9 @@ class Surroundings:
     """Remembers them when it is made."""
 
     def __init__(self) -> None:
-        self._path = sys.path[:]
-        self._own_path = sys.path[0 if sys.flags.safe_path else 1 :]  # without the directory of the program
+        self._path = sys.path[0 if sys.flags.safe_path else 1 :]  # without the directory of the program
         self._modules = dict(sys.modules)
+        self._meta_path, self._path_hooks = sys.meta_path[:], sys.path_hooks[:]
         self._contents = [(module, dict(vars(module))) for module in self._replaced_modules()]
 
     def _replaced_modules(self) -> list[ModuleType]:
@@ -47,19 +47,21 @@ class Surroundings:
     def _with_modules(self) -> Iterator[None]:
         """Import as if there were no program."""
         program_path, program_modules = sys.path, dict(sys.modules)
-        directories = {realpath(place) for place in program_path if isinstance(place, str)}
-        directories -= {realpath(place) for place in self._own_path}
+        places = program_path if isinstance(program_path, list) else []
+        directories = {realpath(place) for place in places if isinstance(place, str)}
+        directories -= {realpath(place) for place in self._path}
         for name, module in program_modules.items():
-            if name not in ("__main__", _PACKAGE) and _directory_of(module) in directories:
+            if name not in ("__main__", _PACKAGE) and (module is None or _directory_of(module) in directories):
                 sys.modules.pop(name, None)
         for name, known in self._modules.items():
             if name != "__main__" and program_modules.get(name) is not known:
                 sys.modules[name] = known
-        sys.path = self._own_path[:]
+        program_finders = sys.meta_path, sys.path_hooks
+        sys.path, sys.meta_path, sys.path_hooks = self._path[:], self._meta_path, self._path_hooks
         try:
             yield
         finally:
-            sys.path = program_path
+            sys.path, (sys.meta_path, sys.path_hooks) = program_path, program_finders
             for name in self._modules.keys() - program_modules.keys():
                 sys.modules.pop(name, None)
             sys.modules.update(program_modules)
