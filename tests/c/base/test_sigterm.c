@@ -84,7 +84,6 @@ static void test_unwatched_it_kills(void) {
 
 static void die_in_a_forked_child(void) {
     watch();
-    (void)raise(end_of(die_unwatched) == 0 ? SIGKILL : SIGURG); /* the child had no thread to wait for */
     pid_t child = fork();
     if (child == 0) (void)take_the_signal(NULL);
     int status;
@@ -94,6 +93,24 @@ static void die_in_a_forked_child(void) {
 
 static void test_a_forked_child_dies_and_its_parent_does_not(void) {
     CHECK_EQUAL(end_of(die_in_a_forked_child), 0);
+    CHECK_EQUAL(what_was_said(), 0);
+}
+
+static void watch_anew_in_a_forked_child(void) {
+    watch();
+    pid_t child = fork();
+    if (child == 0) {
+        cc_sigterm_unwatch(); /* there is no thread to wait for */
+        die_watched();
+    }
+    int status;
+    CHECK_EQUAL(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+static void test_a_forked_child_may_watch_anew(void) {
+    CHECK_EQUAL(end_of(watch_anew_in_a_forked_child), 0);
+    CHECK_EQUAL(what_was_said(), 'x');
     CHECK_EQUAL(what_was_said(), 0);
 }
 
@@ -142,6 +159,7 @@ int main(void) {
     RUN(test_it_acts_and_then_dies);
     RUN(test_unwatched_it_kills);
     RUN(test_a_forked_child_dies_and_its_parent_does_not);
+    RUN(test_a_forked_child_may_watch_anew);
     RUN(test_another_disposition_is_left_alone);
     RUN(test_it_watches_on_when_the_default_is_back);
     RUN(test_interrupted_is_killed_by_sigint);
