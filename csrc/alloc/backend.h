@@ -21,6 +21,7 @@
  * cc__main_good_size(size)           the usable bytes that a request of `size` gets, by its size classes
  * cc__main_keeps_good_sizes()        whether the whole block of each small request has exactly its good size
  * cc__main_owns(pointer)             false for a block of libc's; any live block of either
+ * cc__main_contains(address)        whether it is known to lie in readable memory of the backend's; false tells nothing
  * cc__main_heap_bytes(committed, reserved)   as cc_alloc_heap_bytes
  *
  * Private heaps (cc__heap_t): blocks that can be freed one by one, and all at once with their heap. Neither the statistics nor
@@ -30,7 +31,10 @@
  * cc__heap_alloc(heap, size, zero)   aligned to 16; NULL when there is no memory
  * cc__heap_realloc(heap, pointer, size)  NULL and the old block intact when there is no memory; what is new is not zeroed
  * cc__heap_expand(heap, pointer, size)   the same without moving it; whether it could
- * cc__heap_free(heap, pointer) */
+ * cc__heap_free(heap, pointer)
+ * cc__heap_collect(heap)             gives unused memory of the calling thread's back to the system
+ * cc__heap_visit(heap, visit, context)   calls visit(block, size, context) for each live block and its bytes, at least those that were
+ *                                    asked for. pre: nobody else is inside of the heap, nor is `visit` */
 #ifndef CC_ALLOC_BACKEND_H
 #define CC_ALLOC_BACKEND_H
 

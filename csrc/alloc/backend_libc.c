@@ -79,4 +79,9 @@ void cc__heap_free(cc__heap_t *heap, void *pointer) {
     unlink_node(node);
     free(node);
 }
+
+void cc__heap_visit(cc__heap_t *heap, void (*visit)(void *block, size_t size, void *context), void *context) {
+    for (node_t *node = heap->blocks.next; node != &heap->blocks; node = node->next)
+        visit(node + 1, cc__libc_usable_size(node) - sizeof *node, context);
+}
 #endif

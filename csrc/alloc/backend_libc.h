@@ -46,6 +46,11 @@ static inline int cc__main_heap_bytes(size_t *committed, size_t *reserved) {
     return CC_ERROR_SUPPORT;
 }
 
+static inline bool cc__main_contains(const void *address) {
+    (void)address;
+    return false;
+}
+
 typedef struct cc__heap cc__heap_t;
 cc__heap_t *cc__heap_create(void);
 void cc__heap_destroy(cc__heap_t *heap);
@@ -53,5 +58,10 @@ void *cc__heap_alloc(cc__heap_t *heap, size_t size, bool zero);
 void *cc__heap_realloc(cc__heap_t *heap, void *pointer, size_t size);
 bool cc__heap_expand(cc__heap_t *heap, void *pointer, size_t size);
 void cc__heap_free(cc__heap_t *heap, void *pointer);
+void cc__heap_visit(cc__heap_t *heap, void (*visit)(void *block, size_t size, void *context), void *context);
+
+static inline void cc__heap_collect(cc__heap_t *heap) {
+    (void)heap;
+}
 
 #endif

@@ -1,4 +1,4 @@
-/* alloc/backend_mimalloc.c: what mimalloc tells of itself. Empty in builds with another backend. */
+/* alloc/backend_mimalloc.c: what mimalloc tells of itself and of its heaps. Empty in builds with another backend. */
 #if !defined(CC_BACKEND_LIBC)
 #include "backend.h"
 
@@ -22,5 +22,23 @@ int cc__main_heap_bytes(size_t *committed, size_t *reserved) {
     *committed = figures.committed.current > 0 ? (size_t)figures.committed.current : 0;
     *reserved = figures.reserved.current > 0 ? (size_t)figures.reserved.current : 0;
     return CC_OK;
+}
+
+typedef struct visitor {
+    void (*visit)(void *block, size_t size, void *context);
+    void *context;
+} visitor_t;
+
+/* mimalloc tells of an area first, without a block. */
+static bool visit_block(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t size, void *context) {
+    (void)heap, (void)area;
+    const visitor_t *visitor = context;
+    if (block != NULL) visitor->visit(block, size, visitor->context);
+    return true;
+}
+
+void cc__heap_visit(cc__heap_t *heap, void (*visit)(void *block, size_t size, void *context), void *context) {
+    visitor_t visitor = {visit, context};
+    (void)mi_heap_visit_blocks(heap, true, visit_block, &visitor);
 }
 #endif

@@ -54,6 +54,8 @@ static inline void cc__main_release_block(void *pointer, size_t *block) {
 bool cc__main_keeps_good_sizes(void);
 int cc__main_heap_bytes(size_t *committed, size_t *reserved);
 
+#define cc__main_contains(address) mi_is_in_heap_region(address)
+
 typedef mi_heap_t cc__heap_t;
 
 static inline cc__heap_t *cc__heap_create(void) {
@@ -83,5 +85,11 @@ static inline void cc__heap_free(cc__heap_t *heap, void *pointer) {
     (void)heap;
     mi_free(pointer);
 }
+
+static inline void cc__heap_collect(cc__heap_t *heap) {
+    mi_heap_collect(heap, true);
+}
+
+void cc__heap_visit(cc__heap_t *heap, void (*visit)(void *block, size_t size, void *context), void *context);
 
 #endif

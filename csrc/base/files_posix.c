@@ -95,6 +95,58 @@ size_t cc__file_size(const cc__file_map_t *map) {
     return fstat(map->file, &about) == 0 ? (size_t)about.st_size : SIZE_MAX;
 }
 
+/* ---- in parts ---------------------------------------------------------------------------------------------------- */
+
+int cc__file_of_memory(uint64_t size) {
+    if (cc__fault_due()) return -1;
+#if defined(__linux__)
+    int file = memfd_create("libcc", MFD_CLOEXEC);
+#else
+    char name[] = "/tmp/libcc.XXXXXX";
+    int file = mkstemp(name);
+    if (file >= 0) (void)unlink(name);
+#endif
+    if (file < 0 || ftruncate(file, (off_t)size) == 0) return file;
+    (void)close(file);
+    return -1;
+}
+
+int cc__file_duplicate(int file) {
+    return cc__fault_due() ? -1 : fcntl(file, F_DUPFD_CLOEXEC, 0);
+}
+
+void cc__file_close(int file) {
+    (void)close(file);
+}
+
+int cc__file_look_at(int file, uint64_t *size, unsigned *access) {
+    struct stat about;
+    int flags = fcntl(file, F_GETFL);
+    if (flags < 0 || fstat(file, &about) != 0) return CC_ERROR_ARGUMENT;
+    if (!S_ISREG(about.st_mode)) return CC_ERROR_KIND;
+    *size = (uint64_t)about.st_size;
+    *access = ((flags & O_ACCMODE) != O_WRONLY ? CC__OS_READ : 0) | ((flags & O_ACCMODE) != O_RDONLY ? CC__OS_WRITE : 0);
+    return CC_OK;
+}
+
+int cc__file_extend(int file, uint64_t size) {
+    return ftruncate(file, (off_t)size) == 0 ? CC_OK : CC_ERROR_SYSTEM;
+}
+
+int cc__file_view(void *address, size_t size, int file, uint64_t offset, unsigned access, bool private_copy) {
+    if (cc__fault_due()) return CC_ERROR_MEMORY;
+    int protection = PROT_NONE, flags = MAP_FIXED | (private_copy ? MAP_PRIVATE : MAP_SHARED);
+    if ((access & CC__OS_READ) != 0) protection |= PROT_READ;
+    if ((access & CC__OS_WRITE) != 0) protection |= PROT_READ | PROT_WRITE;
+    if ((access & CC__OS_EXECUTE) != 0) protection |= PROT_EXEC;
+    if (mmap(address, size, protection, flags, file, (off_t)offset) != MAP_FAILED) return CC_OK;
+    return errno == EACCES || errno == EPERM ? CC_ERROR_ACCESS : CC_ERROR_MEMORY;
+}
+
+int cc__file_flush(void *address, size_t size) {
+    return msync(address, size, MS_SYNC) == 0 ? CC_OK : CC_ERROR_SYSTEM;
+}
+
 /* ---- the guard --------------------------------------------------------------------------------------------------- */
 
 enum { GUARDS = 1024, FREE = 0, MAKING = 1, READ_ONLY = 2, WRITABLE = 3 };

@@ -73,6 +73,9 @@ int64_t cc__os_wall_second(void);
 /* The system's id of the calling thread, as /proc and threading.Thread.native_id know it. */
 uint64_t cc__os_thread_id(void);
 
+/* How many processors the process may run on, >= 1. */
+unsigned cc__os_processor_count(void);
+
 /* A mutex that needs no initialization call and no destruction: static storage, all zero, is an unlocked one. */
 typedef struct cc__mutex {
     _Atomic(unsigned) state;

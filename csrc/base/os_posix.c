@@ -122,6 +122,15 @@ void cc__os_unlock(void *address, size_t size) {
     (void)munlock(address, size);
 }
 
+unsigned cc__os_processor_count(void) {
+#if defined(CPU_COUNT)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return (unsigned)CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}
+
 static uint64_t read_clock(clockid_t clock) {
     struct timespec now;
     (void)clock_gettime(clock, &now);

@@ -1,48 +1,42 @@
-/* platform/heap.c: the heaps of Win32. A private heap is one of alloc/backend.h, the process's is cc_alloc itself. A block has a
- * header of 16 bytes with its heap and its size, so that HeapSize tells what was asked for and a block of another heap, or a freed
- * one, is refused. */
-#include "platform_internal.h"
+/* platform/heap.c: the blocks of Win32's heaps. A private heap is one of alloc/backend.h, the process's is cc_alloc itself. */
+#include "heaps.h"
 
 #include <string.h>
 
-#include "../alloc/backend.h"
+#include "../base/mappings.h"
 #include "cc/alloc.h"
-#include "compat/memory_wrapper.h"
 
-typedef struct heap {
-    uint32_t mark;
-    DWORD options;
-    cc__heap_t *blocks;   /* NULL: the process's heap */
-    size_t most;          /* bytes that all blocks may take with their headers; 0: any */
-    _Atomic(size_t) used; /* of them; counted where there is a limit */
-} heap_t;
+#define SIZE_LIMIT ((size_t)CC__BLOCK_SIZE_MASK - 2 * sizeof(header_t))
 
-/* The first word lies where the allocators below link freed blocks. */
-typedef struct header {
-    _Alignas(16) heap_t *heap;
-    size_t size;
-} header_t;
-
-enum { MARK = 0x48454150 };
-#define SIZE_LIMIT ((size_t)PTRDIFF_MAX - 2 * sizeof(header_t))
-
-static heap_t process_heap = {.mark = MARK};
+/* A fixed heap has no block of this size or larger, as on 64-bit Windows. */
+enum { FIXED_BLOCK_LIMIT = 0xFF000 };
 
 static heap_t *heap_of(HANDLE handle) {
     heap_t *heap = handle;
-    if (heap != NULL && heap->mark == MARK) return heap;
+    if (heap != NULL && cc__heap_is_marked(heap)) return heap;
     return cc__platform_fail(ERROR_INVALID_HANDLE);
 }
 
-/* The block's header; NULL when it is not a live block of the heap. */
-static header_t *header_of(heap_t *heap, LPCVOID block) {
-    header_t *header = (header_t *)(uintptr_t)block - 1;
-    if (block != NULL && ((uintptr_t)block & 15) == 0 && header->heap == heap) return header;
+header_t *cc__block_header(const heap_t *heap, LPCVOID block, DWORD *error) {
+    header_t *header = (header_t *)((uintptr_t)block - sizeof *header);
+    *error = ERROR_INVALID_PARAMETER;
+    if (block == NULL || ((uintptr_t)block & 15) != 0) return NULL;
+    if (CC_UNLIKELY(!cc__main_contains(header)) && !cc__memory_readable(header, sizeof *header)) {
+        *error = ERROR_NOACCESS;
+        return NULL;
+    }
+    return header->heap == heap ? header : NULL;
+}
+
+/* The same for the heap's own calls, which are given blocks: what can't be read is a fault here, as on Windows. */
+static inline header_t *header_of(const heap_t *heap, LPCVOID block) {
+    header_t *header = (header_t *)((uintptr_t)block - sizeof *header);
+    if (CC_LIKELY(block != NULL && ((uintptr_t)block & 15) == 0 && header->heap == heap)) return header;
     return cc__platform_fail(ERROR_INVALID_PARAMETER);
 }
 
 HANDLE GetProcessHeap(void) {
-    return &process_heap;
+    return &cc__process_heap;
 }
 
 HANDLE HeapCreate(DWORD options, SIZE_T initial, SIZE_T most) {
@@ -58,18 +52,72 @@ HANDLE HeapCreate(DWORD options, SIZE_T initial, SIZE_T most) {
     heap->options = options;
     heap->blocks = blocks;
     heap->most = cc__round_up(most, page);
-    heap->mark = MARK;
+    bool plain = most == 0 && (options & (HEAP_NO_SERIALIZE | HEAP_ZERO_MEMORY)) == 0;
+    cc__store_relaxed(&heap->mark, plain ? CC__HEAP_PLAIN : CC__HEAP_ANY);
+    cc__heap_enlist(heap);
     return heap;
 }
 
 BOOL HeapDestroy(HANDLE handle) {
-    heap_t *heap = heap_of(handle);
+    heap_t *heap = cc__heap_checked(handle);
     if (heap == NULL) return FALSE;
     if (heap->blocks == NULL) return cc__platform_false(ERROR_INVALID_HANDLE);
-    heap->mark = 0;
+    cc__heap_delist(heap);
+    cc__store_relaxed(&heap->mark, 0);
     cc__heap_destroy(heap->blocks);
     cc_free(heap, sizeof *heap);
     return TRUE;
+}
+
+/* ---- calls of one heap: HeapLock keeps other threads out of it --------------------------------------------------- */
+
+/* How a call came in: its thread's mark to be taken away, or the lock to be given back, or neither. */
+typedef struct pass {
+    cc__platform_shard_t *shard;
+    bool locked;
+} pass_t;
+
+/* Waits for the heap's owner, unless it is this thread. */
+static pass_t enter_locked(heap_t *heap) {
+    if (cc__load_relaxed(&heap->owner) == cc__heap_this_thread()) return (pass_t){NULL, false};
+    cc__heap_lock(heap);
+    return (pass_t){NULL, true};
+}
+
+/* A thread says in its shard which heap it is in a call of, and then looks whether the heap has an owner; who becomes the owner looks at
+ * all shards (cc__heap_lock). A thread without a shard takes the lock. */
+static pass_t enter(heap_t *heap, DWORD flags) {
+    if (((flags | heap->options) & HEAP_NO_SERIALIZE) != 0) return (pass_t){NULL, false};
+    cc__platform_shard_t *shard = cc__platform_shard();
+    if (shard == NULL) return enter_locked(heap);
+    cc__store_relaxed(&shard->heap, (void *)heap);
+    cc__fence_seq_cst(); /* pairs with the barrier in cc__heap_lock */
+    /* acquire pairs with the release store in cc__heap_unlock */
+    if (cc__load_acquire(&heap->owner) == 0) return (pass_t){shard, false};
+    cc__store_release(&shard->heap, NULL);
+    return enter_locked(heap);
+}
+
+static void leave(heap_t *heap, pass_t pass) {
+    if (pass.shard != NULL) cc__store_release(&pass.shard->heap, NULL); /* pairs with the acquire load in cc__heap_lock */
+    if (pass.locked) (void)cc__heap_unlock(heap);
+}
+
+/* The short way into a plain heap that nobody owns: the thread's shard, or NULL for the long way. Without a fence: the barrier in
+ * cc__heap_lock is one for all threads. */
+static inline cc__platform_shard_t *enter_plain(heap_t *heap) {
+    cc__platform_shard_t *shard = (cc__platform_shard_t *)cc_platform_shard; /* its first field */
+    if (CC_UNLIKELY(heap == NULL || cc__load_relaxed(&heap->mark) != CC__HEAP_PLAIN || shard == NULL)) return NULL;
+    cc__store_relaxed(&shard->heap, (void *)heap);
+    atomic_signal_fence(memory_order_seq_cst);
+    /* acquire pairs with the release store in cc__heap_unlock */
+    if (CC_LIKELY(cc__load_acquire(&heap->owner) == 0)) return shard;
+    cc__store_release(&shard->heap, NULL);
+    return NULL;
+}
+
+static inline void leave_plain(cc__platform_shard_t *shard) {
+    cc__store_release(&shard->heap, NULL); /* pairs with the acquire load in cc__heap_lock */
 }
 
 /* ---- the limit --------------------------------------------------------------------------------------------------- */
@@ -79,8 +127,10 @@ static size_t charge_of(size_t size) {
     return (sizeof(header_t) + size + 15) & ~(size_t)15;
 }
 
-static bool charge(heap_t *heap, size_t bytes) {
+/* Whether the heap may have a block of the size, for which `bytes` more are counted. */
+static bool charge(heap_t *heap, size_t size, size_t bytes) {
     if (heap->most == 0) return true;
+    if (size >= FIXED_BLOCK_LIMIT) return false;
     size_t used = cc__load_relaxed(&heap->used);
     do {
         if (bytes > heap->most - used) return false;
@@ -94,23 +144,42 @@ static void discharge(heap_t *heap, size_t bytes) {
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
-LPVOID HeapAlloc(HANDLE handle, DWORD flags, SIZE_T size) {
-    heap_t *heap = heap_of(handle);
-    if (heap == NULL) return NULL;
-    if (size > SIZE_LIMIT || !charge(heap, charge_of(size))) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
+static header_t *allocate(heap_t *heap, size_t size, bool zero) {
     size_t bytes = sizeof(header_t) + size;
-    bool zero = ((flags | heap->options) & HEAP_ZERO_MEMORY) != 0;
     header_t *header;
+    if (!charge(heap, size, charge_of(size))) return NULL;
     if (CC_LIKELY(heap->blocks != NULL))
         header = cc__heap_alloc(heap->blocks, bytes, zero);
     else
         header = zero ? cc_calloc(1, bytes) : cc_alloc(bytes);
     if (header == NULL) {
         discharge(heap, charge_of(size));
-        return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
+        return NULL;
     }
     header->heap = heap;
-    header->size = size;
+    header->word = size;
+    return header;
+}
+
+static LPVOID allocate_any(HANDLE handle, DWORD flags, SIZE_T size) {
+    heap_t *heap = heap_of(handle);
+    if (heap == NULL) return NULL;
+    if (size > SIZE_LIMIT) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
+    pass_t pass = enter(heap, flags);
+    header_t *header = allocate(heap, size, ((flags | heap->options) & HEAP_ZERO_MEMORY) != 0);
+    leave(heap, pass);
+    return header != NULL ? header + 1 : cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
+}
+
+LPVOID HeapAlloc(HANDLE handle, DWORD flags, SIZE_T size) {
+    heap_t *heap = handle;
+    cc__platform_shard_t *shard = CC_LIKELY(size <= SIZE_LIMIT) ? enter_plain(heap) : NULL;
+    if (CC_UNLIKELY(shard == NULL)) return allocate_any(handle, flags, size);
+    header_t *header = cc__heap_alloc(heap->blocks, sizeof *header + size, (flags & HEAP_ZERO_MEMORY) != 0);
+    leave_plain(shard);
+    if (CC_UNLIKELY(header == NULL)) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
+    header->heap = heap;
+    header->word = size;
     return header + 1;
 }
 
@@ -119,58 +188,106 @@ static bool expand(heap_t *heap, header_t *header, size_t size) {
     return sizeof *header + size <= cc_usable_size(header);
 }
 
+/* Gives the whole pages behind a block's new end back to the system. */
+static void give_back(header_t *header, size_t old, size_t size) {
+    size_t page = cc__os_page_size();
+    uintptr_t begin = cc__round_up((uintptr_t)(header + 1) + size, page);
+    uintptr_t end = ((uintptr_t)(header + 1) + old) & ~(uintptr_t)(page - 1);
+    if (end > begin) cc__os_discard((void *)begin, end - begin);
+}
+
+/* A block that becomes smaller stays where it is when it is large: programs count on it, since Windows' heaps do so. A small one may move to
+ * where it takes less. */
+enum { STAYS_ABOVE = 16 * 1024 };
+
 static header_t *resize(heap_t *heap, header_t *header, size_t size, DWORD flags) {
-    if ((flags & HEAP_REALLOC_IN_PLACE_ONLY) != 0)
-        return size <= header->size || expand(heap, header, size) ? header : NULL;
+    size_t old = cc__block_size(header), known = sizeof *header + old;
+    if ((flags & HEAP_REALLOC_IN_PLACE_ONLY) != 0 || size == old || (size < old && old > STAYS_ABOVE)) {
+        if (size > old && !expand(heap, header, size)) return NULL;
+        if (size < old) give_back(header, old, size);
+        if (size != old) header->word |= CC__BLOCK_RESIZED;
+        return header;
+    }
     if (heap->blocks != NULL) return cc__heap_realloc(heap->blocks, header, sizeof *header + size);
-    return cc_realloc(header, sizeof *header + header->size, sizeof *header + size);
+    if ((header->word & CC__BLOCK_RESIZED) != 0) known = cc_usable_size(header);
+    header = cc_realloc(header, known, sizeof *header + size);
+    if (header != NULL) header->word &= ~CC__BLOCK_RESIZED;
+    return header;
+}
+
+/* The block resized, or NULL after a failure. */
+static void *reallocate(heap_t *heap, DWORD flags, LPVOID block, size_t size) {
+    header_t *header = header_of(heap, block);
+    if (header == NULL) return NULL;
+    size_t old = cc__block_size(header), before = charge_of(old), after = charge_of(size);
+    if (size > old && !charge(heap, size, after - before)) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
+    header = resize(heap, header, size, flags);
+    if (header == NULL) {
+        if (size > old) discharge(heap, after - before);
+        return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
+    }
+    if (after < before) discharge(heap, before - after);
+    header->word = (header->word & ~CC__BLOCK_SIZE_MASK) | size;
+    if (size > old && ((flags | heap->options) & HEAP_ZERO_MEMORY) != 0) memset((char *)(header + 1) + old, 0, size - old);
+    return header + 1;
 }
 
 LPVOID HeapReAlloc(HANDLE handle, DWORD flags, LPVOID block, SIZE_T size) {
     heap_t *heap = heap_of(handle);
-    header_t *header = heap != NULL ? header_of(heap, block) : NULL;
-    if (header == NULL) return NULL;
+    if (heap == NULL) return NULL;
+    if (block == NULL) return cc__platform_fail(NO_ERROR); /* no failure that Windows has a code for */
     if (size > SIZE_LIMIT) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
-    size_t old = header->size, before = charge_of(old), after = charge_of(size);
-    if (after > before && !charge(heap, after - before)) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
-    header = resize(heap, header, size, flags);
-    if (header == NULL) {
-        if (after > before) discharge(heap, after - before);
-        return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
-    }
-    if (after < before) discharge(heap, before - after);
-    header->size = size;
-    if (size > old && ((flags | heap->options) & HEAP_ZERO_MEMORY) != 0) memset((char *)(header + 1) + old, 0, size - old);
-    return header + 1;
+    pass_t pass = enter(heap, flags);
+    void *moved = reallocate(heap, flags, block, size);
+    leave(heap, pass);
+    return moved;
 }
 
 SIZE_T HeapSize(HANDLE handle, DWORD flags, LPCVOID block) {
     (void)flags;
     heap_t *heap = heap_of(handle);
-    header_t *header = heap != NULL ? header_of(heap, block) : NULL;
-    return header != NULL ? header->size : (SIZE_T)-1;
+    const header_t *header = heap != NULL ? header_of(heap, block) : NULL;
+    return header != NULL ? cc__block_size(header) : (SIZE_T)-1;
+}
+
+static bool release(heap_t *heap, LPVOID block) {
+    header_t *header = header_of(heap, block);
+    if (header == NULL) return false;
+    discharge(heap, charge_of(cc__block_size(header)));
+    if (CC_LIKELY(heap->blocks != NULL))
+        cc__heap_free(heap->blocks, header);
+    else if (CC_UNLIKELY((header->word & CC__BLOCK_RESIZED) != 0))
+        cc_free_unsized(header);
+    else
+        cc_free(header, sizeof *header + cc__block_size(header));
+    return true;
+}
+
+static BOOL free_any(HANDLE handle, DWORD flags, LPVOID block) {
+    heap_t *heap = heap_of(handle);
+    if (heap == NULL) return FALSE;
+    pass_t pass = enter(heap, flags);
+    bool freed = release(heap, block);
+    leave(heap, pass);
+    return freed;
 }
 
 BOOL HeapFree(HANDLE handle, DWORD flags, LPVOID block) {
-    (void)flags;
-    if (block == NULL) return TRUE;
-    heap_t *heap = heap_of(handle);
-    if (heap == NULL) return FALSE;
+    if (CC_UNLIKELY(block == NULL)) return TRUE;
+    heap_t *heap = handle;
+    cc__platform_shard_t *shard = enter_plain(heap);
+    if (CC_UNLIKELY(shard == NULL)) return free_any(handle, flags, block);
     header_t *header = header_of(heap, block);
-    if (header == NULL) return FALSE;
-    discharge(heap, charge_of(header->size));
-    if (CC_LIKELY(heap->blocks != NULL))
-        cc__heap_free(heap->blocks, header);
-    else
-        cc_free(header, sizeof *header + header->size);
-    return TRUE;
+    if (CC_LIKELY(header != NULL)) cc__heap_free(heap->blocks, header);
+    leave_plain(shard);
+    return header != NULL;
 }
 
 BOOL HeapValidate(HANDLE handle, DWORD flags, LPCVOID block) {
     (void)flags;
-    DWORD error = cc__platform_last_error;
-    heap_t *heap = heap_of(handle);
-    bool valid = heap != NULL && (block == NULL || header_of(heap, block) != NULL);
-    cc__platform_last_error = error; /* it is no failure */
+    DWORD before = cc__platform_last_error, error = NO_ERROR;
+    heap_t *heap = cc__heap_checked(handle);
+    bool valid = heap != NULL && (block == NULL || cc__block_header(heap, block, &error) != NULL);
+    cc__platform_last_error = error == ERROR_NOACCESS ? error : before; /* else it is no failure */
     return valid;
 }

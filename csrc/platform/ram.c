@@ -1,10 +1,6 @@
 /* platform/ram.c: how much memory the machine has, and what old code is told instead. */
 #include "platform_internal.h"
 
-#include <string.h>
-
-#include "compat/memory_wrapper.h"
-
 static _Atomic(size_t) told_free, told_total;
 
 void Platform_Ram_Override(size_t free_bytes, size_t total_bytes) {
@@ -32,18 +28,4 @@ size_t Platform_Total_Ram_Free(void) {
     cc__os_memory_t memory;
     cc__platform_memory(&memory);
     return (size_t)memory.total;
-}
-
-void GlobalMemoryStatus(LPMEMORYSTATUS status) {
-    cc__os_memory_t memory;
-    cc__platform_memory(&memory);
-    memset(status, 0, sizeof *status);
-    status->dwLength = sizeof *status;
-    if (memory.total > 0) status->dwMemoryLoad = (DWORD)((memory.total - memory.available) * 100 / memory.total);
-    status->dwTotalPhys = (SIZE_T)memory.total;
-    status->dwAvailPhys = (SIZE_T)memory.available;
-    status->dwTotalPageFile = (SIZE_T)(memory.total + memory.swap_total);
-    status->dwAvailPageFile = (SIZE_T)(memory.available + memory.swap_available);
-    status->dwTotalVirtual = (SIZE_T)memory.address_total;
-    status->dwAvailVirtual = (SIZE_T)(memory.address_total - memory.address_used);
 }

@@ -35,9 +35,7 @@ static cc__platform_shard_t *take_shard(void) {
     return shard;
 }
 
-/* The calling thread's; NULL when there is no memory for it. */
-static cc__platform_shard_t *own_shard(void) {
-    if (CC_LIKELY(cc_platform_shard != NULL)) return (cc__platform_shard_t *)cc_platform_shard; /* its first field */
+cc__platform_shard_t *cc__platform_attach_shard(void) {
     cc__thread_t *thread = cc__thread_get();
     if (thread == NULL) return NULL;
     cc__platform_lock(CC__LOCK_SHARDS);
@@ -47,6 +45,10 @@ static cc__platform_shard_t *own_shard(void) {
     thread->slots[CC__SLOT_PLATFORM] = shard; /* so that end_thread is called */
     cc_platform_shard = &shard->open;
     return shard;
+}
+
+cc__platform_shard_t *cc__platform_shards(void) {
+    return cc__load_acquire(&first_shard); /* pairs with the release store in take_shard */
 }
 
 __attribute__((constructor)) static void set_exit_function(void) {
@@ -98,7 +100,7 @@ static void count_in(cc__platform_shard_t *shard, int64_t count, int64_t bytes, 
 }
 
 void cc__platform_count(int64_t count, int64_t bytes, bool temporary) {
-    cc__platform_shard_t *shard = own_shard();
+    cc__platform_shard_t *shard = cc__platform_shard();
     if (CC_LIKELY(shard != NULL)) {
         count_in(shard, count, bytes, temporary);
         return;
@@ -130,8 +132,7 @@ static void add_shard(sums_t *sums, cc__platform_shard_t *shard) {
 static sums_t sum_up(void) {
     sums_t sums = {0};
     add_shard(&sums, &common);
-    /* acquire pairs with the release store in take_shard */
-    for (cc__platform_shard_t *shard = cc__load_acquire(&first_shard); shard != NULL; shard = shard->next)
+    for (cc__platform_shard_t *shard = cc__platform_shards(); shard != NULL; shard = shard->next)
         add_shard(&sums, shard);
     return sums;
 }

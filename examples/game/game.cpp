@@ -1,9 +1,10 @@
 /* A game's memory in the manner of 1995: a heap made at the start, a pool that commits pages as it grows, scratch buffers each
- * frame, surfaces behind handles. Written for Windows; to port it, the two lines below took the place of
+ * frame, surfaces behind handles. Written for Windows; to port it, the first two lines below took the place of
  *
  *     #include <windows.h>
  *     #include "mem.h"
  */
+#define MEMORY_WRAPPER_ALLOC_MACROS /* so that a leak has its line in C, too */
 #include "compat/memory_wrapper.h"
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 """The Win32 header as its users meet it: old code compiles in every language and by every compiler, runs under the address
-sanitizer, and the calls do what Microsoft documents, as tests/platform/conformance.txt has it line by line. Wine runs the same
-program, compiled for Windows; where it differs, docs/platform.md has a row.
+sanitizer, and the calls do what Microsoft documents, as tests/platform/conformance*.txt have it line by line. Wine runs the same
+programs, compiled for Windows; where it differs, docs/platform.md has a row.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import concurrent_collections
 
 ROOT = Path(__file__).resolve().parents[2]
 GAME = ROOT / "examples" / "game"
-CONFORMANCE = ROOT / "tests" / "platform" / "conformance.c"
-EXPECTED = CONFORMANCE.with_suffix(".txt")
+CONFORMANCE = sorted((ROOT / "tests" / "platform").glob("conformance*.c"))
 DOCS = ROOT / "docs" / "platform.md"
 PACKAGE = Path(concurrent_collections.__file__).parent
 INCLUDE = PACKAGE / "include"
@@ -161,9 +160,10 @@ def test_cmake(tmp_path):
 # ---- what each call does --------------------------------------------------------------------------------------------
 
 
-def test_calls_do_what_is_documented(tmp_path):
-    run("gcc", *WARNINGS, f"-I{INCLUDE}", CONFORMANCE, *library(), "-o", tmp_path / "conformance")
-    assert run(tmp_path / "conformance").splitlines() == EXPECTED.read_text().splitlines()
+@pytest.mark.parametrize("source", CONFORMANCE, ids=lambda path: path.stem)
+def test_calls_do_what_is_documented(source, tmp_path):
+    run("gcc", *WARNINGS, f"-I{INCLUDE}", source, *library(), "-o", tmp_path / "conformance")
+    assert run(tmp_path / "conformance").splitlines() == source.with_suffix(".txt").read_text().splitlines()
 
 
 def listed_differences() -> dict[str, tuple[str, str]]:
@@ -175,15 +175,17 @@ def listed_differences() -> dict[str, tuple[str, str]]:
 
 def test_wine_agrees_or_the_difference_is_listed(tmp_path):
     need("wine", MINGW)
-    program = tmp_path / "conformance.exe"
-    run(MINGW, "-Wall", "-Wextra", "-Werror", "-O1", CONFORMANCE, "-o", program)
     quiet = {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=", "WINEPREFIX": str(tmp_path / "wine")}
     environment = {**os.environ, **quiet}
+    printed, expected = [], []
     try:
-        printed = run("wine", program, env=environment).splitlines()
+        for source in CONFORMANCE:
+            program = tmp_path / f"{source.stem}.exe"
+            run(MINGW, "-Wall", "-Wextra", "-Werror", "-O1", source, "-o", program)
+            printed += run("wine", program, env=environment).splitlines()
+            expected += source.with_suffix(".txt").read_text().splitlines()
     finally:
         subprocess.run(["wine", "wineboot", "-k"], env=environment, capture_output=True, timeout=120)
-    expected = EXPECTED.read_text().splitlines()
     assert [line.split(": ")[0] for line in printed] == [line.split(": ")[0] for line in expected]
     found = {
         ours.split(": ")[0]: (ours.split(": ")[1], theirs.split(": ")[1])
