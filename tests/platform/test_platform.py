@@ -118,23 +118,115 @@ def test_a_use_after_free_is_seen_by_the_address_sanitizer(asan_objects, tmp_pat
         assert done.returncode != 0 and "AddressSanitizer: heap-" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("standard", ["c99", "c++98"])
-def test_switches(standard, tmp_path):
-    """Code with its own Alloc and Free, without the inlines, and with pointers to the functions."""
-    source = tmp_path / "own.c"
-    source.write_text(
-        "#define MEMORY_WRAPPER_NO_ALLOC\n#define PLATFORM_NO_INLINE\n"
-        '#include "compat/memory_wrapper.h"\n#include "compat/memory_wrapper.h"\n'
-        "static int Alloc(int size) { return size; }\nstatic int Free(int size) { return size; }\n"
-        "static LPVOID (WINAPI *reserve)(LPVOID, SIZE_T, DWORD, DWORD) = &VirtualAlloc;\n"
-        "static void *(*allocate)(size_t, uint32_t) = &Platform_Alloc;\n"
-        "int main(void) {\n"
-        "    void *block = allocate(10, MEM_CLEAR);\n"
-        "    Platform_Free(block, 10);\n"
-        "    return reserve(NULL, 1, MEM_RESERVE, PAGE_READWRITE) == NULL || Alloc(3) != Free(3);\n}\n"
-    )
+OWN_NAMES = """
+#define MEMORY_WRAPPER_NO_ALLOC
+#define PLATFORM_NO_INLINE
+#include "compat/memory_wrapper.h"
+#include "compat/memory_wrapper.h"
+static int Alloc(int size) { return size; }
+static int Free(int size) { return size; }
+static LPVOID (WINAPI *reserve)(LPVOID, SIZE_T, DWORD, DWORD) = &VirtualAlloc;
+static void *(*allocate)(size_t, uint32_t) = &Platform_Alloc;
+int main(void) {
+    void *block = allocate(10, MEM_CLEAR);
+    Platform_Free(block, 10);
+    return reserve(NULL, 1, MEM_RESERVE, PAGE_READWRITE) == NULL || Alloc(3) != Free(3);
+}
+"""
+MEMBERS = """
+#include "compat/memory_wrapper.h"
+struct Allocator { void *(*Alloc)(size_t size, uint32_t flags); void (*Free)(void *pointer); };
+static void *take(size_t size, uint32_t flags) { return Alloc(size, flags); }
+static void give(void *pointer) { Free(pointer); Free((const char *)NULL); }
+int main(void) {
+    struct Allocator allocator = {take, give};
+    char *block = (char *)allocator.Alloc(10, MEM_CLEAR | MEM_TEMP);
+    int good = block != NULL && block[9] == 0 && Platform_Mem_GetTempCount() == 1;
+    allocator.Free(block);
+    return good && Platform_Mem_GetCount() == 0 ? 0 : 1;
+}
+"""
+METHODS = """
+#include "compat/memory_wrapper.h"
+#include <string.h>
+struct IMalloc { virtual void *Alloc(unsigned long n) = 0; virtual void Free(void *p) = 0; virtual ~IMalloc() {} };
+struct Own : IMalloc { void *Alloc(unsigned long n) { return ::Alloc(n, MEM_NORMAL); } void Free(void *p) { ::Free(p); } };
+static int line;
+static void note(const Platform_Leak *leak, void *) { line = strstr(leak->file, "switches") != NULL ? leak->line : 0; }
+int main() {
+    Own own;
+    IMalloc *other = &own;
+    other->Free(other->Alloc(10));
+    Platform_Mem_TrackLeaks(true);
+    void *forgotten = Alloc(10, MEM_NORMAL); int here = __LINE__;
+    Platform_Mem_DumpLeaksTo(note, NULL);
+    Free(forgotten);
+    return line == here ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "standard, text",
+    [("c99", OWN_NAMES), ("c++98", OWN_NAMES), ("c99", MEMBERS), ("c++98", MEMBERS), ("c++98", METHODS), ("c++20", METHODS)],
+    ids=["own, C", "own, C++", "members, C", "members, C++", "methods", "methods, new"],
+)
+def test_switches(standard, text, tmp_path):
+    """Code with its own Alloc and Free, without the inlines, and with pointers to the functions; members of these names."""
+    source = tmp_path / "switches.c"
+    source.write_text(text)
     run("gcc", *language(standard), *WARNINGS, f"-I{INCLUDE}", source, "-x", "none", *library(), "-o", tmp_path / "own")
     run(tmp_path / "own")
+
+
+def test_the_two_headers_with_alloc_exclude_each_other(tmp_path):
+    source = tmp_path / "both.c"
+    source.write_text('#include "compat/memory_wrapper.h"\n#include "compat/westwood.h"\nint main(void) { return 0; }\n')
+    done = subprocess.run(["gcc", f"-I{INCLUDE}", "-fsyntax-only", source], capture_output=True, text=True)
+    assert done.returncode != 0 and "include compat/westwood.h instead of" in done.stderr
+
+
+# What files include <windows.h> for, as far as memory goes: functions and macros with arguments, constants, types.
+CALLS = """
+    VirtualAlloc VirtualFree VirtualProtect VirtualQuery VirtualLock VirtualUnlock IsBadReadPtr IsBadWritePtr IsBadCodePtr
+    IsBadStringPtr HeapCreate HeapDestroy HeapAlloc HeapReAlloc HeapSize HeapFree HeapValidate HeapCompact HeapWalk HeapLock
+    HeapUnlock GetProcessHeap GetProcessHeaps HeapSetInformation HeapQueryInformation GlobalAlloc GlobalReAlloc GlobalSize
+    GlobalFlags GlobalLock GlobalUnlock GlobalHandle GlobalFree LocalAlloc LocalReAlloc LocalSize LocalFlags LocalLock
+    LocalUnlock LocalHandle LocalFree GlobalMemoryStatus GlobalMemoryStatusEx GetSystemInfo GetLargePageMinimum
+    FlushInstructionCache CreateFileMapping OpenFileMapping MapViewOfFile MapViewOfFileEx UnmapViewOfFile FlushViewOfFile
+    CloseHandle GetLastError SetLastError
+""".split()
+MACROS = """
+    GlobalAllocPtr GlobalFreePtr GlobalReAllocPtr GlobalPtrHandle GlobalLockPtr GlobalUnlockPtr GlobalDiscard LocalDiscard
+    RtlCopyMemory RtlMoveMemory RtlZeroMemory RtlFillMemory CopyMemory MoveMemory ZeroMemory FillMemory
+""".split()
+CONSTANTS = """
+    MEM_LARGE_PAGES=0x20000000 MEM_PHYSICAL=0x400000 MEM_WRITE_WATCH=0x200000 MEM_RESET_UNDO=0x1000000 MEM_RESET=0x80000
+    HEAP_CREATE_ENABLE_EXECUTE=0x40000 MAX_PATH=260 FILE_MAP_ALL_ACCESS=0xF001F SEC_COMMIT=0x8000000
+    PROCESS_HEAP_ENTRY_BUSY=4 HeapCompatibilityInformation=0 HeapEnableTerminationOnCorruption=1
+""".split()
+TYPES = """
+    LPSTR=8 LPCSTR=8 LONG=4 ULONG=4 LPBYTE=8 HINSTANCE=8 HWND=8 HMODULE=8 SYSTEM_INFO=48 UINT_PTR=8 DWORD_PTR=8 BOOLEAN=1
+    SHORT=2 USHORT=2 CHAR=1 UCHAR=1 INT=4 LONGLONG=8 ULONGLONG=8 LPDWORD=8 PBYTE=8 LPWORD=8 MEMORYSTATUSEX=64
+    PROCESS_HEAP_ENTRY=40 MEMORY_BASIC_INFORMATION=48 SECURITY_ATTRIBUTES=24 HANDLE=8 HGLOBAL=8 FARPROC=8
+""".split()
+
+
+@pytest.mark.parametrize("standard", ["c99", "c++98"])
+def test_names_that_windows_code_uses(standard, tmp_path):
+    source = tmp_path / "names.c"
+    lines = ['#include "compat/memory_wrapper.h"', "typedef VOID FAR PASCAL function_t(LPSTR, HWND);"]
+    lines += [f"#ifndef {name}\n#error {name}\n#endif" for name in [*MACROS, "INVALID_HANDLE_VALUE", "CALLBACK", "WINAPI"]]
+    checks = [f"sizeof({name}) == {size}" for name, _, size in (item.partition("=") for item in TYPES)]
+    checks += [f"{name} == {value}" for name, _, value in (item.partition("=") for item in CONSTANTS)]
+    checks += [f"(void *)(size_t)&{name} != NULL" for name in CALLS]
+    checks.append("(LONG_PTR)INVALID_HANDLE_VALUE == -1")
+    lines += ["int main(void) {", "    function_t *none = NULL;", "    int wrong = none != NULL;"]
+    lines += [f"    if (!({check})) wrong = {number};" for number, check in enumerate(checks, 1)]
+    source.write_text("\n".join([*lines, "    return wrong;", "}", ""]))
+    flags = ["-Wall", "-Wextra", "-Wno-address", "-Werror"]
+    run("gcc", *language(standard), *flags, f"-I{INCLUDE}", source, "-x", "none", *library(), "-o", tmp_path / "names")
+    run(tmp_path / "names")
 
 
 # ---- the build files of the example ---------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ inline void operator delete[](void *block, MemoryFlagType) {
 #define CC_WESTWOOD_THROWS_NOT throw()
 #endif
 
-void *operator new(size_t size) CC_WESTWOOD_THROWS {
+static inline void *cc_westwood_new(size_t size) {
     void *block = Alloc(size, MEM_NEW);
 #if defined(__EXCEPTIONS)
     if (block == NULL) throw std::bad_alloc();
@@ -159,8 +159,12 @@ void *operator new(size_t size) CC_WESTWOOD_THROWS {
     return block;
 }
 
+void *operator new(size_t size) CC_WESTWOOD_THROWS {
+    return cc_westwood_new(size);
+}
+
 void *operator new[](size_t size) CC_WESTWOOD_THROWS {
-    return ::operator new(size);
+    return cc_westwood_new(size);
 }
 
 void operator delete(void *block) CC_WESTWOOD_THROWS_NOT {
