@@ -33,8 +33,8 @@
  * cc__heap_expand(heap, pointer, size)   the same without moving it; whether it could
  * cc__heap_free(heap, pointer)
  * cc__heap_collect(heap)             gives unused memory of the calling thread's back to the system
- * cc__heap_visit(heap, visit, context)   calls visit(block, size, context) for each live block and its bytes, at least those that were
- *                                    asked for. pre: nobody else is inside of the heap, nor is `visit` */
+ * cc__heap_visit(heap, visit, context)   calls visit(block, size, context) for each live block and its bytes, at least
+ *                                    those that were asked for. pre: nobody else is inside of the heap, nor is `visit` */
 #ifndef CC_ALLOC_BACKEND_H
 #define CC_ALLOC_BACKEND_H
 

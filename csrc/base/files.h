@@ -1,5 +1,5 @@
-/* base/files.h: files as memory: the part of the contract with the operating system that files_posix.c fulfils. Functions that
- * return int give 0 or a cc_status_t. */
+/* base/files.h: files as memory: the part of the contract with the operating system that files_posix.c fulfils.
+ * Functions that return int give 0 or a cc_status_t. */
 #ifndef CC_BASE_FILES_H
 #define CC_BASE_FILES_H
 
@@ -27,28 +27,29 @@ size_t cc__file_size(const cc__file_map_t *map);
 
 /* ---- files that are mapped in parts ------------------------------------------------------------------------------ */
 
-/* Descriptors that programs do not inherit, to be closed with cc__file_close; -1 when there is none. The first is a file of `size` zeros
- * that has no name and goes with its last mapping; the second is another one for what `file` is open for. */
+/* Descriptors that programs do not inherit, to be closed with cc__file_close; -1 when there is none. The first is a
+ * file of `size` zeros that has no name and goes with its last mapping; the second is another one for what `file` is
+ * open for. */
 int cc__file_of_memory(uint64_t size);
 int cc__file_duplicate(int file);
 void cc__file_close(int file);
 
-/* The size of a regular file, and whether it is open for reading and for writing (CC__OS_ bits). CC_ERROR_ARGUMENT when `file` is no
- * descriptor, CC_ERROR_KIND when it is of something else. */
+/* The size of a regular file, and whether it is open for reading and for writing (CC__OS_ bits). CC_ERROR_ARGUMENT when
+ * `file` is no descriptor, CC_ERROR_KIND when it is of something else. */
 int cc__file_look_at(int file, uint64_t *size, unsigned *access);
 
 /* Makes a file longer. CC_ERROR_SYSTEM. */
 int cc__file_extend(int file, uint64_t size);
 
-/* Maps `size` bytes (whole pages) from `offset` on in place of what cc__os_reserve gave at `address`. `private_copy`: writes stay in the
- * process. CC_ERROR_ACCESS when the file is not open for it, CC_ERROR_MEMORY. */
+/* Maps `size` bytes (whole pages) from `offset` on in place of what cc__os_reserve gave at `address`. `private_copy`:
+ * writes stay in the process. CC_ERROR_ACCESS when the file is not open for it, CC_ERROR_MEMORY. */
 int cc__file_view(void *address, size_t size, int file, uint64_t offset, unsigned access, bool private_copy);
 
 /* Writes what was changed in a shared mapping to its file. CC_ERROR_SYSTEM. */
 int cc__file_flush(void *address, size_t size);
 
-/* Guards a mapping against SIGBUS: the page that is missing becomes zeros, which guard_hit tells of. The place's number, or -1 when
- * all are taken or the system refuses the handler. `writable` as in the map. */
+/* Guards a mapping against SIGBUS: the page that is missing becomes zeros, which guard_hit tells of. The place's
+ * number, or -1 when all are taken or the system refuses the handler. `writable` as in the map. */
 int cc__file_guard(const cc__file_map_t *map, bool writable);
 void cc__file_unguard(int guard);
 bool cc__file_guard_hit(int guard);

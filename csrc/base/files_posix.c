@@ -125,7 +125,8 @@ int cc__file_look_at(int file, uint64_t *size, unsigned *access) {
     if (flags < 0 || fstat(file, &about) != 0) return CC_ERROR_ARGUMENT;
     if (!S_ISREG(about.st_mode)) return CC_ERROR_KIND;
     *size = (uint64_t)about.st_size;
-    *access = ((flags & O_ACCMODE) != O_WRONLY ? CC__OS_READ : 0) | ((flags & O_ACCMODE) != O_RDONLY ? CC__OS_WRITE : 0);
+    *access = (flags & O_ACCMODE) != O_WRONLY ? CC__OS_READ : CC__OS_NONE;
+    if ((flags & O_ACCMODE) != O_RDONLY) *access |= CC__OS_WRITE;
     return CC_OK;
 }
 

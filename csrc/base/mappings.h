@@ -1,5 +1,5 @@
-/* base/mappings.h: what lies at an address of the process, as the system knows it. mappings_posix.c fulfils it. Nothing here
- * allocates, takes a lock, opens a descriptor that outlives the call, or raises a signal. errno is left alone. */
+/* base/mappings.h: what lies at an address of the process, as the system knows it. mappings_posix.c fulfils it. Nothing
+ * here allocates, takes a lock, opens a descriptor that outlives the call, or raises a signal. errno is left alone. */
 #ifndef CC_BASE_MAPPINGS_H
 #define CC_BASE_MAPPINGS_H
 

@@ -83,7 +83,8 @@ static bool read_line(reader_t *reader, line_t *line) {
     return true;
 }
 
-/* Whether a line goes on with what the one before it belongs to: the same file, or a program's data that begin as zeros. */
+/* Whether a line goes on with what the one before it belongs to: the same file, or a program's data that begin as
+ * zeros. */
 static bool goes_on(const line_t *before, const line_t *line) {
     if (before->file == 0 || line->start != before->end) return false;
     if (line->file == 0) return (before->access & CC__OS_WRITE) != 0 && line->access == before->access;
@@ -170,7 +171,7 @@ static bool look_up(uintptr_t at, size_t size, unsigned access) {
 
 #if defined(__linux__) && defined(SYS_rt_sigprocmask) && defined(SYS_futex)
 
-/* The kernel reads the mask before it refuses what should be done with it. Abseil asks the same way; no sandbox forbids the call. */
+/* The kernel reads the mask before it refuses what should be done with it. No sandbox forbids the call. */
 static bool can_read_word(uintptr_t at) {
     return syscall(SYS_rt_sigprocmask, ~0, at & ~(uintptr_t)7, NULL, (size_t)8) == -1 && errno != EFAULT;
 }
@@ -179,7 +180,8 @@ static bool can_read_word(uintptr_t at) {
 static bool can_write_word(uintptr_t at) {
     uint32_t unused = 0;
     int operation = FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG;
-    return syscall(SYS_futex, &unused, operation, 0, NULL, at & ~(uintptr_t)3, FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)) >= 0;
+    return syscall(SYS_futex, &unused, operation, 0, NULL, at & ~(uintptr_t)3,
+                   FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)) >= 0;
 }
 
 /* Whether the two tell what is known already: emulators may refuse before they look at the address. */

@@ -1,5 +1,6 @@
-/* platform/block.c: Platform_Alloc, Platform_Free, Platform_Realloc. A block has a header of 16 bytes before it, so that a
- * free without a size is accounted exactly; the memory is cc_alloc's, that of locked blocks whole pages of the system's. */
+/* platform/block.c: Platform_Alloc, Platform_Free, Platform_Realloc. A block has a header of 16 bytes before it, so
+ * that a free without a size is accounted exactly; the memory is cc_alloc's, that of locked blocks whole pages of the
+ * system's. */
 #include "platform_internal.h"
 
 #include <stdio.h>
@@ -121,7 +122,8 @@ void *(Platform_Alloc)(size_t size, uint32_t flags) {
 /* ---- reports ----------------------------------------------------------------------------------------------------- */
 
 static void report_pointer(const char *function, const void *pointer) {
-    fprintf(stderr, "libcc: %s: %p is not a live block (freed twice, overwritten, or of another allocator)\n", function, pointer);
+    fprintf(stderr, "libcc: %s: %p is not a live block (freed twice, overwritten, or of another allocator)\n", function,
+            pointer);
 }
 
 static void check_size(const char *function, const header_t *header, size_t size) {

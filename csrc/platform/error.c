@@ -22,5 +22,5 @@ static void forget_calls(void) {
         cc__store_relaxed(&shard->heap, NULL);
 }
 
-CC__AT_FORK(CC__FORK_PLATFORM, .locks = cc__platform_locks, .count = CC__PLATFORM_LOCKS, .stride = sizeof *cc__platform_locks,
-            .in_child = forget_calls);
+CC__AT_FORK(CC__FORK_PLATFORM, .locks = cc__platform_locks, .count = CC__PLATFORM_LOCKS,
+            .stride = sizeof *cc__platform_locks, .in_child = forget_calls);

@@ -1,6 +1,6 @@
-/* platform/global.c: GlobalAlloc and LocalAlloc. Fixed memory is a block of the process's heap. Movable memory is a handle: the address of
- * the second word of an entry in a table, where its block's address stands, as on Windows: no pointer to a block (a multiple of 16) looks
- * like it, and old code that reads the pointer through the handle finds it. */
+/* platform/global.c: GlobalAlloc and LocalAlloc. Fixed memory is a block of the process's heap. Movable memory is a
+ * handle: the address of the second word of an entry in a table, where its block's address stands, as on Windows: no
+ * pointer to a block (a multiple of 16) looks like it, and old code that reads the block's address there finds it. */
 #include "heaps.h"
 
 #include <string.h>
@@ -69,7 +69,7 @@ static entry_t *entry_of(HGLOBAL handle) {
     return cc__platform_fail(ERROR_INVALID_HANDLE);
 }
 
-/* The free entry after this one: its address, or 0 in one that was never used, after which comes the next of the table. */
+/* The free entry after this one: its address; or 0 in one that was never used, and then it is the table's next. */
 static entry_t *next_free(entry_t *entry) {
     return entry->flags != 0 ? (entry_t *)entry->flags : entry + 1;
 }
@@ -86,7 +86,8 @@ static void set_block(entry_t *entry, void *block) {
 /* A handle for a block of the process's heap, or for none; NULL when no more are possible. */
 static HGLOBAL new_handle(void *block, uintptr_t flags) {
     lock();
-    if (entries == NULL) entries = free_entry = cc__os_map(ENTRIES * sizeof *entries); /* untouched parts cost nothing */
+    if (entries == NULL)
+        entries = free_entry = cc__os_map(ENTRIES * sizeof *entries); /* untouched parts cost nothing */
     entry_t *entry = entries != NULL && free_entry < entries + ENTRIES ? free_entry : NULL;
     if (entry != NULL) {
         free_entry = next_free(entry);
@@ -120,7 +121,8 @@ static HGLOBAL allocate_movable(const kind_t *kind, UINT flags, SIZE_T size) {
 
 HGLOBAL GlobalAlloc(UINT flags, SIZE_T size) {
     if ((flags & GMEM_MOVEABLE) != 0) return allocate_movable(&global, flags, size);
-    return HeapAlloc(&cc__process_heap, heap_flags(flags), size > 0 ? size : 1); /* as on Windows, where LocalAlloc gives 0 bytes */
+    if (size == 0) size = 1; /* as on Windows, where LocalAlloc gives 0 bytes */
+    return HeapAlloc(&cc__process_heap, heap_flags(flags), size);
 }
 
 HLOCAL LocalAlloc(UINT flags, SIZE_T size) {

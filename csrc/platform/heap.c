@@ -1,4 +1,5 @@
-/* platform/heap.c: the blocks of Win32's heaps. A private heap is one of alloc/backend.h, the process's is cc_alloc itself. */
+/* platform/heap.c: the blocks of Win32's heaps. A private heap is one of alloc/backend.h, the process's is cc_alloc
+ * itself. */
 #include "heaps.h"
 
 #include <string.h>
@@ -84,8 +85,8 @@ static pass_t enter_locked(heap_t *heap) {
     return (pass_t){NULL, true};
 }
 
-/* A thread says in its shard which heap it is in a call of, and then looks whether the heap has an owner; who becomes the owner looks at
- * all shards (cc__heap_lock). A thread without a shard takes the lock. */
+/* A thread says in its shard which heap it is in a call of, and then looks whether the heap has an owner; who becomes
+ * the owner looks at all shards (cc__heap_lock). A thread without a shard takes the lock. */
 static pass_t enter(heap_t *heap, DWORD flags) {
     if (((flags | heap->options) & HEAP_NO_SERIALIZE) != 0) return (pass_t){NULL, false};
     cc__platform_shard_t *shard = cc__platform_shard();
@@ -99,12 +100,13 @@ static pass_t enter(heap_t *heap, DWORD flags) {
 }
 
 static void leave(heap_t *heap, pass_t pass) {
-    if (pass.shard != NULL) cc__store_release(&pass.shard->heap, NULL); /* pairs with the acquire load in cc__heap_lock */
+    if (pass.shard != NULL)
+        cc__store_release(&pass.shard->heap, NULL); /* pairs with the acquire load in cc__heap_lock */
     if (pass.locked) (void)cc__heap_unlock(heap);
 }
 
-/* The short way into a plain heap that nobody owns: the thread's shard, or NULL for the long way. Without a fence: the barrier in
- * cc__heap_lock is one for all threads. */
+/* The short way into a plain heap that nobody owns: the thread's shard, or NULL for the long way. Without a fence: the
+ * barrier in cc__heap_lock is one for all threads. */
 static inline cc__platform_shard_t *enter_plain(heap_t *heap) {
     cc__platform_shard_t *shard = (cc__platform_shard_t *)cc_platform_shard; /* its first field */
     if (CC_UNLIKELY(heap == NULL || cc__load_relaxed(&heap->mark) != CC__HEAP_PLAIN || shard == NULL)) return NULL;
@@ -196,8 +198,8 @@ static void give_back(header_t *header, size_t old, size_t size) {
     if (end > begin) cc__os_discard((void *)begin, end - begin);
 }
 
-/* A block that becomes smaller stays where it is when it is large: programs count on it, since Windows' heaps do so. A small one may move to
- * where it takes less. */
+/* A block that becomes smaller stays where it is when it is large: programs count on it, since Windows' heaps do so. A
+ * small one may move to where it takes less. */
 enum { STAYS_ABOVE = 16 * 1024 };
 
 static header_t *resize(heap_t *heap, header_t *header, size_t size, DWORD flags) {
@@ -228,7 +230,8 @@ static void *reallocate(heap_t *heap, DWORD flags, LPVOID block, size_t size) {
     }
     if (after < before) discharge(heap, before - after);
     header->word = (header->word & ~CC__BLOCK_SIZE_MASK) | size;
-    if (size > old && ((flags | heap->options) & HEAP_ZERO_MEMORY) != 0) memset((char *)(header + 1) + old, 0, size - old);
+    if (size > old && ((flags | heap->options) & HEAP_ZERO_MEMORY) != 0)
+        memset((char *)(header + 1) + old, 0, size - old);
     return header + 1;
 }
 

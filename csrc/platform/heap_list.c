@@ -16,7 +16,8 @@ static DWORD heap_count;
 heap_t *cc__heap_checked(HANDLE handle) {
     heap_t *heap = handle;
     bool aligned = heap != NULL && (uintptr_t)heap % _Alignof(heap_t) == 0;
-    bool readable = aligned && (heap == &cc__process_heap || cc__main_contains(heap) || cc__memory_readable(heap, sizeof *heap));
+    bool readable =
+        aligned && (heap == &cc__process_heap || cc__main_contains(heap) || cc__memory_readable(heap, sizeof *heap));
     return readable && cc__heap_is_marked(heap) ? heap : cc__platform_fail(ERROR_INVALID_HANDLE);
 }
 
@@ -59,7 +60,8 @@ static void put_up_barrier(heap_t *heap) {
         cc__os_barrier();
         return;
     }
-    /* The heap's calls have fences of their own from now on; what one without a fence has stored is seen after the wait. */
+    /* The heap's calls have fences of their own from now on; what one without a fence has stored is seen after the
+     * wait. */
     cc__store_relaxed(&heap->mark, CC__HEAP_ANY);
     cc__fence_seq_cst();
     cc__os_sleep(1000000);
@@ -161,7 +163,8 @@ static void tell_heap(const heap_t *heap, const struct heap_walk *walk, LPPROCES
     size_t bytes = 0;
     for (size_t i = 0; i < walk->count; i++) bytes += sizeof(header_t) + walk->blocks[i].size;
     bytes = cc__round_up(bytes, cc__os_page_size());
-    *entry = (PROCESS_HEAP_ENTRY){.lpData = (PVOID)(uintptr_t)heap, .cbData = sizeof *heap, .wFlags = PROCESS_HEAP_REGION};
+    *entry =
+        (PROCESS_HEAP_ENTRY){.lpData = (PVOID)(uintptr_t)heap, .cbData = sizeof *heap, .wFlags = PROCESS_HEAP_REGION};
     entry->Region.dwCommittedSize = bytes > UINT32_MAX ? UINT32_MAX : (DWORD)bytes;
     if (walk->count == 0) return;
     entry->Region.lpFirstBlock = walk->blocks[0].data;
@@ -169,7 +172,8 @@ static void tell_heap(const heap_t *heap, const struct heap_walk *walk, LPPROCES
 }
 
 static void tell_block(const block_t *block, size_t number, LPPROCESS_HEAP_ENTRY entry) {
-    *entry = (PROCESS_HEAP_ENTRY){.lpData = block->data, .cbOverhead = sizeof(header_t), .wFlags = PROCESS_HEAP_ENTRY_BUSY};
+    *entry =
+        (PROCESS_HEAP_ENTRY){.lpData = block->data, .cbOverhead = sizeof(header_t), .wFlags = PROCESS_HEAP_ENTRY_BUSY};
     entry->cbData = block->size > UINT32_MAX ? UINT32_MAX : (DWORD)block->size;
     entry->Block.dwReserved[0] = (DWORD)number;
 }
@@ -234,7 +238,8 @@ BOOL HeapSetInformation(HANDLE handle, HEAP_INFORMATION_CLASS what, PVOID inform
     return error == NO_ERROR ? TRUE : cc__platform_false(error);
 }
 
-BOOL HeapQueryInformation(HANDLE handle, HEAP_INFORMATION_CLASS what, PVOID information, SIZE_T length, PSIZE_T needed) {
+BOOL HeapQueryInformation(HANDLE handle, HEAP_INFORMATION_CLASS what, PVOID information, SIZE_T length,
+                          PSIZE_T needed) {
     if (what != HeapCompatibilityInformation) return cc__platform_false(ERROR_INVALID_PARAMETER);
     if (handle == NULL) return cc__platform_false(ERROR_NOACCESS); /* as Windows does, by its tests */
     heap_t *heap = cc__heap_checked(handle);

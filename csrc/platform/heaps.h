@@ -1,4 +1,5 @@
-/* platform/heaps.h: what a heap and a block of one are, for heap.c (blocks), heap_list.c (all heaps, their locks, walks) and global.c. */
+/* platform/heaps.h: what a heap and a block of one are, for heap.c (blocks), heap_list.c (all heaps, their locks,
+ * walks) and global.c. */
 #ifndef CC_PLATFORM_HEAPS_H
 #define CC_PLATFORM_HEAPS_H
 
@@ -16,16 +17,18 @@ typedef struct heap {
     _Atomic(uintptr_t) owner; /* the thread that HeapLock gave the heap to, or 0 */
     unsigned depth;           /* how often; the owner's */
     cc__mutex_t lock;         /* held by the owner */
-    struct heap *next, **link; /* in the list of heaps, and what points to this one; like the rest under CC__LOCK_HEAPS */
+    struct heap *next;        /* in the list of heaps; like the rest under CC__LOCK_HEAPS */
+    struct heap **link;       /* what points to this one */
     ULONG compatibility;
     struct heap_walk *walk; /* the one that is going on, or NULL */
 } heap_t;
 
-/* A block has its heap and its size before it, so that HeapSize tells what was asked for and a block of another heap, or a freed
- * one, is refused. The first word lies where the allocators below link freed blocks. */
+/* A block has its heap and its size before it, so that HeapSize tells what was asked for and a block of another heap,
+ * or a freed one, is refused. The first word lies where the allocators below link freed blocks. */
 typedef struct header {
     _Alignas(16) heap_t *heap;
-    uint64_t word; /* the size; whether it is another than the allocator below knows; the number of the GlobalAlloc handle, or 0 */
+    uint64_t word; /* the size; whether it is another than the allocator below knows; the number of the GlobalAlloc
+                      handle, or 0 */
 } header_t;
 
 /* CC__HEAP_PLAIN: a private heap without a limit or options, whose calls take the short way. */
@@ -42,8 +45,8 @@ static inline bool cc__heap_is_marked(const heap_t *heap) {
     return mark == CC__HEAP_ANY || mark == CC__HEAP_PLAIN;
 }
 
-/* The block's header; NULL when it is not a live block of the heap, with *error ERROR_NOACCESS where nothing can be read, or
- * ERROR_INVALID_PARAMETER. */
+/* The block's header; NULL when it is not a live block of the heap, with *error ERROR_NOACCESS where nothing can be
+ * read, or ERROR_INVALID_PARAMETER. */
 header_t *cc__block_header(const heap_t *heap, LPCVOID block, DWORD *error);
 
 /* ---- heap_list.c ------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* platform/leaks.c: live blocks by the place that allocated them. Places are few and stay for ever; a block's header has the
- * number of its place, so that nothing but the place's two sums is touched for a block. */
+/* platform/leaks.c: live blocks by the place that allocated them. Places are few and stay for ever; a block's header
+ * has the number of its place, so that nothing but the place's two sums is touched for a block. */
 #include "platform_internal.h"
 
 #include <inttypes.h>
@@ -18,7 +18,8 @@ typedef struct place {
     char file[NAME_SIZE];
 } place_t;
 
-/* Places come in chunks that double, so that they never move and a number finds its place: chunk k begins at FIRST * (2^k - 1). */
+/* Places come in chunks that double, so that they never move and a number finds its place: chunk k begins at FIRST *
+ * (2^k - 1). */
 enum { BUCKETS = 1024, FIRST = 64, CHUNKS = 20 };
 static place_t *_Atomic chunks[CHUNKS];
 static _Atomic(uint32_t) buckets[BUCKETS];
@@ -112,8 +113,8 @@ static int by_bytes(const void *one, const void *other) {
 
 static void print_leak(const Platform_Leak *leak, void *context) {
     (void)context;
-    fprintf(stderr, "libcc: leak: %zu bytes in %zu block%s from %s:%d\n", leak->bytes, leak->count, leak->count == 1 ? "" : "s",
-            leak->file, leak->line);
+    fprintf(stderr, "libcc: leak: %zu bytes in %zu block%s from %s:%d\n", leak->bytes, leak->count,
+            leak->count == 1 ? "" : "s", leak->file, leak->line);
 }
 
 size_t Platform_Mem_DumpLeaksTo(Platform_LeakCallback callback, void *context) {

@@ -1,5 +1,6 @@
-/* platform/mapping.c: CreateFileMapping and its views. A mapping is a file descriptor of its own, of a file or of nameless memory; a view is
- * a region of the table. Handles are numbers: of a place in the table of handles, or of a file descriptor. */
+/* platform/mapping.c: CreateFileMapping and its views. A mapping is a file descriptor of its own, of a file or of
+ * nameless memory; a view is a region of the table. Handles are numbers: of a place in the table of handles, or of a
+ * file descriptor. */
 #include "../base/files.h"
 
 #include <stdlib.h>
@@ -87,7 +88,8 @@ BOOL CloseHandle(HANDLE handle) {
     if (file >= 0) {
         uint64_t size;
         unsigned access;
-        if (cc__file_look_at(file, &size, &access) == CC_ERROR_ARGUMENT) return cc__platform_false(ERROR_INVALID_HANDLE);
+        if (cc__file_look_at(file, &size, &access) == CC_ERROR_ARGUMENT)
+            return cc__platform_false(ERROR_INVALID_HANDLE);
         cc__file_close(file);
         return TRUE;
     }
@@ -124,7 +126,8 @@ static unsigned access_of(DWORD protect) {
 static DWORD check_section(DWORD section) {
     DWORD kinds = section & (SEC_COMMIT | SEC_RESERVE | SEC_IMAGE);
     if (section == SEC_IMAGE) return ERROR_BAD_EXE_FORMAT;
-    if ((section & ~(DWORD)(SEC_COMMIT | SEC_RESERVE | SEC_NOCACHE | SEC_WRITECOMBINE)) != 0) return ERROR_INVALID_PARAMETER;
+    if ((section & ~(DWORD)(SEC_COMMIT | SEC_RESERVE | SEC_NOCACHE | SEC_WRITECOMBINE)) != 0)
+        return ERROR_INVALID_PARAMETER;
     return section == 0 || kinds == SEC_COMMIT || kinds == SEC_RESERVE ? NO_ERROR : ERROR_INVALID_PARAMETER;
 }
 
@@ -171,7 +174,8 @@ static HANDLE create(HANDLE file, unsigned access, uint64_t size, LPCSTR name) {
     return handle;
 }
 
-HANDLE CreateFileMappingA(HANDLE file, LPSECURITY_ATTRIBUTES attributes, DWORD protect, DWORD size_high, DWORD size_low, LPCSTR name) {
+HANDLE CreateFileMappingA(HANDLE file, LPSECURITY_ATTRIBUTES attributes, DWORD protect, DWORD size_high, DWORD size_low,
+                          LPCSTR name) {
     (void)attributes;
     unsigned access = access_of(protect & 0xFF);
     DWORD error = access != 0 ? check_section(protect & ~(DWORD)0xFF) : ERROR_INVALID_PARAMETER;
@@ -228,7 +232,8 @@ static LPVOID map(const mapping_t *mapping, DWORD protect, uint64_t offset, SIZE
     if (region == NULL) return NULL;
     size_t bytes = region->page_count * cc__os_page_size();
     region->most = cc__protection_access(protect) | (mapping->access & (CC__OS_READ | CC__OS_EXECUTE));
-    if (cc__file_view((void *)region->base, bytes, mapping->file, offset, cc__protection_access(protect), copy) != CC_OK) {
+    if (cc__file_view((void *)region->base, bytes, mapping->file, offset, cc__protection_access(protect), copy) !=
+        CC_OK) {
         cc__region_release(region);
         return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
     }
@@ -278,7 +283,8 @@ BOOL FlushViewOfFile(LPCVOID address, SIZE_T size) {
     region_t *region = view_of(address);
     uintptr_t at = (uintptr_t)address & ~(uintptr_t)(page - 1);
     size_t left = region != NULL ? region->base + region->page_count * page - at : 0;
-    if (size != 0 && size + ((uintptr_t)address - at) < left) left = cc__round_up(size + ((uintptr_t)address - at), page);
+    if (size != 0 && size + ((uintptr_t)address - at) < left)
+        left = cc__round_up(size + ((uintptr_t)address - at), page);
     bool good = region != NULL && cc__file_flush((void *)at, left) == CC_OK;
     cc__platform_unlock(CC__LOCK_REGIONS);
     return good ? TRUE : cc__platform_false(ERROR_INVALID_ADDRESS);

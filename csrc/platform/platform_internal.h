@@ -25,7 +25,15 @@ static inline int cc__platform_false(uint32_t code) {
 }
 
 /* This layer's locks, which a fork holds; the order is the order of taking. */
-enum cc__platform_lock { CC__LOCK_HEAPS, CC__LOCK_MAPPINGS, CC__LOCK_REGIONS, CC__LOCK_HANDLES, CC__LOCK_PLACES, CC__LOCK_SHARDS, CC__PLATFORM_LOCKS };
+enum cc__platform_lock {
+    CC__LOCK_HEAPS,
+    CC__LOCK_MAPPINGS,
+    CC__LOCK_REGIONS,
+    CC__LOCK_HANDLES,
+    CC__LOCK_PLACES,
+    CC__LOCK_SHARDS,
+    CC__PLATFORM_LOCKS
+};
 extern cc__mutex_t cc__platform_locks[CC__PLATFORM_LOCKS];
 
 static inline void cc__platform_lock(enum cc__platform_lock name) {

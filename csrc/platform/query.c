@@ -1,5 +1,6 @@
-/* platform/query.c: what a page is and may be used for: VirtualQuery, VirtualProtect, VirtualLock and IsBadReadPtr with their kin. Memory
- * that VirtualAlloc and MapViewOfFile did not give (the program's data, its stacks, malloc's) is as the system lists it. */
+/* platform/query.c: what a page is and may be used for: VirtualQuery, VirtualProtect, VirtualLock and IsBadReadPtr with
+ * their kin. Memory that VirtualAlloc and MapViewOfFile did not give (the program's data, its stacks, malloc's) is as
+ * the system lists it. */
 #include "../base/mappings.h"
 #include "virtual.h"
 
@@ -27,7 +28,8 @@ static void whole_pages(LPVOID *address, SIZE_T *size) {
 /* The PAGE_ constant for what may be done with pages. */
 static DWORD protection_of(const cc__mapping_t *mapping) {
     bool write = (mapping->access & CC__OS_WRITE) != 0, read = write || (mapping->access & CC__OS_READ) != 0;
-    if ((mapping->access & CC__OS_EXECUTE) != 0) return write ? PAGE_EXECUTE_READWRITE : read ? PAGE_EXECUTE_READ : PAGE_EXECUTE;
+    if ((mapping->access & CC__OS_EXECUTE) != 0)
+        return write ? PAGE_EXECUTE_READWRITE : read ? PAGE_EXECUTE_READ : PAGE_EXECUTE;
     return write ? PAGE_READWRITE : read ? PAGE_READONLY : PAGE_NOACCESS;
 }
 
@@ -52,8 +54,8 @@ static void describe_own(PMEMORY_BASIC_INFORMATION information, const region_t *
     information->Type = region->type;
 }
 
-/* What lies between mappings. On Windows all allocations begin at multiples of 64 KiB, so what is free ends at one: programs that look for
- * room count on it. The pages before a mapping that begins in between are told as reserved. */
+/* What lies between mappings. On Windows all allocations begin at multiples of 64 KiB, so what is free ends at one:
+ * programs that look for room count on it. The pages before a mapping that begins in between are told as reserved. */
 static void describe_gap(PMEMORY_BASIC_INFORMATION information, uintptr_t at, uintptr_t start, uintptr_t end) {
     uintptr_t rest = end & ~(uintptr_t)(CC__GRANULARITY - 1);
     information->State = at < rest ? MEM_FREE : MEM_RESERVE;
@@ -170,7 +172,8 @@ BOOL VirtualLock(LPVOID address, SIZE_T size) {
     if (good) {
         whole_pages(&address, &size);
         status = cc__os_lock(address, size);
-        for (size_t i = 0; status == CC_OK && i < range.count; i++) range.region->pages[range.first + i] |= PAGE_IS_LOCKED;
+        for (size_t i = 0; status == CC_OK && i < range.count; i++)
+            range.region->pages[range.first + i] |= PAGE_IS_LOCKED;
     }
     unlock();
     if (good && status == CC_OK) return TRUE;
@@ -182,7 +185,8 @@ BOOL VirtualUnlock(LPVOID address, SIZE_T size) {
     range_t range = {NULL, 0, 0};
     lock();
     bool good = cc__range_find(&range, address, size) || is_foreign(address, size);
-    for (size_t i = 0; i < range.count; i++) good = good && (range.region->pages[range.first + i] & PAGE_IS_LOCKED) != 0;
+    for (size_t i = 0; i < range.count; i++)
+        good = good && (range.region->pages[range.first + i] & PAGE_IS_LOCKED) != 0;
     if (good) {
         whole_pages(&address, &size);
         cc__os_unlock(address, size);

@@ -1,5 +1,5 @@
-/* platform/region_table.h: what VirtualAlloc reserved and MapViewOfFile mapped, by address, with a state for each page. All under
- * CC__LOCK_REGIONS. */
+/* platform/region_table.h: what VirtualAlloc reserved and MapViewOfFile mapped, by address, with a state for each page.
+ * All under CC__LOCK_REGIONS. */
 #ifndef CC_PLATFORM_REGION_TABLE_H
 #define CC_PLATFORM_REGION_TABLE_H
 
@@ -25,7 +25,8 @@ uintptr_t cc__region_after(uintptr_t address);
 /* A region, zeroed but for page_count, which is in no table yet; NULL when there is no memory. free() gives it back. */
 region_t *cc__region_new(size_t page_count);
 
-/* Puts it into the table, which owns it until cc__region_remove. False when there is no memory. pre: it overlaps none. */
+/* Puts it into the table, which owns it until cc__region_remove. False when there is no memory.
+ * pre: it overlaps none. */
 bool cc__region_add(region_t *region);
 void cc__region_remove(region_t *region);
 

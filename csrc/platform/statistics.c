@@ -60,8 +60,8 @@ __attribute__((constructor)) static void set_exit_function(void) {
 
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
-/* Brings the shard's changes into the global sum. It need not come back before it has risen by PLATFORM_PEAK_ERROR or, if it
- * takes less, to a new peak. */
+/* Brings the shard's changes into the global sum. It need not come back before it has risen by PLATFORM_PEAK_ERROR or,
+ * if it takes less, to a new peak. */
 static void tell(cc__platform_shard_t *shard, int64_t bytes) {
     int64_t change = bytes - shard->told, sum = cc__add_relaxed(&told_sum, change) + change;
     __atomic_store_n(&shard->told, bytes, __ATOMIC_RELAXED);

@@ -1,5 +1,6 @@
-/* platform/virtual.c: VirtualAlloc and VirtualFree. Address space is reserved from the system at multiples of 64 KiB; committing pages
- * makes them accessible, decommitting maps them anew, so that their memory and their commit charge are gone. */
+/* platform/virtual.c: VirtualAlloc and VirtualFree. Address space is reserved from the system at multiples of 64 KiB;
+ * committing pages makes them accessible, decommitting maps them anew, so that their memory and their commit charge are
+ * gone. */
 #include "virtual.h"
 
 #include <stdlib.h>
@@ -47,7 +48,8 @@ bool cc__range_is_committed(const range_t *range) {
 DWORD cc__range_protect(const range_t *range, DWORD protect) {
     unsigned access = cc__protection_access(protect);
     if ((access & ~range->region->most) != 0) return ERROR_INVALID_PARAMETER;
-    if (cc__os_protect(cc__range_address(range), cc__range_bytes(range), access) != CC_OK) return ERROR_NOT_ENOUGH_MEMORY;
+    if (cc__os_protect(cc__range_address(range), cc__range_bytes(range), access) != CC_OK)
+        return ERROR_NOT_ENOUGH_MEMORY;
     protect = (protect & ~(DWORD)PROTECT_CACHING) | (range->region->protect & PROTECT_CACHING);
     uint16_t *pages = &range->region->pages[range->first];
     for (size_t i = 0; i < range->count; i++) pages[i] = (uint16_t)((pages[i] & PAGE_IS_LOCKED) | protect);
@@ -91,7 +93,8 @@ region_t *cc__region_reserve(LPVOID address, SIZE_T size, DWORD type, DWORD prot
     size_t page = cc__os_page_size();
     uintptr_t base = (uintptr_t)address & ~(uintptr_t)(CC__GRANULARITY - 1);
     size_t bytes = cc__round_up((uintptr_t)address - base + size, page);
-    if (address != NULL && base == 0) return cc__platform_fail(ERROR_INVALID_PARAMETER); /* the first 64 KiB are nobody's */
+    if (address != NULL && base == 0)
+        return cc__platform_fail(ERROR_INVALID_PARAMETER); /* the first 64 KiB are nobody's */
     region_t *region = cc__region_new(bytes / page);
     if (region == NULL) return cc__platform_fail(ERROR_NOT_ENOUGH_MEMORY);
     size_t alignment = CC__GRANULARITY;

@@ -17,7 +17,8 @@ typedef struct range {
     size_t first, count;
 } range_t;
 
-/* All pages that have a byte of address .. address + size - 1. False when they are not all in one region. pre: size > 0. */
+/* All pages that have a byte of address .. address + size - 1. False when they are not all in one region. pre: size >
+ * 0. */
 bool cc__range_find(range_t *range, LPCVOID address, SIZE_T size);
 void *cc__range_address(const range_t *range);
 size_t cc__range_bytes(const range_t *range);
@@ -26,7 +27,7 @@ bool cc__range_is_committed(const range_t *range);
 /* Gives the pages a protection, for the system and in the table. NO_ERROR or the code. */
 DWORD cc__range_protect(const range_t *range, DWORD protect);
 
-/* Whether a protection may be asked for; copy on write is for files' pages. What it lets the program do: CC__OS_ bits. */
+/* Whether a protection may be asked for; copy on write is for files' pages. What it lets a program do, as CC__OS_. */
 bool cc__protection_is_valid(DWORD protect, bool of_file);
 unsigned cc__protection_access(DWORD protect);
 

@@ -1,5 +1,5 @@
-/* wine_shim.h: what tests of Wine's need beside compat/memory_wrapper.h, for tests/long/wine: how an assertion is noted, and as much of
- * Windows' events, threads and undocumented calls as stands around the memory calls in them. */
+/* wine_shim.h: what tests of Wine's need beside compat/memory_wrapper.h, for tests/long/wine: how an assertion is
+ * noted, and as much of Windows' events, threads and undocumented calls as stands around the memory calls in them. */
 #ifndef WINE_SHIM_H
 #define WINE_SHIM_H
 
@@ -57,11 +57,18 @@ static inline void *procedure(const char *name) {
         const char *name;
         void *address;
     } known[] = {
-        {"HeapAlloc", (void *)&HeapAlloc}, {"HeapReAlloc", (void *)&HeapReAlloc}, {"HeapFree", (void *)&HeapFree},
-        {"HeapQueryInformation", (void *)&HeapQueryInformation}, {"HeapSetInformation", (void *)&HeapSetInformation},
-        {"GlobalAlloc", (void *)&GlobalAlloc}, {"GlobalFlags", (void *)&GlobalFlags}, {"GlobalFree", (void *)&GlobalFree},
-        {"LocalAlloc", (void *)&LocalAlloc}, {"LocalFree", (void *)&LocalFree},
-        {"RtlGetUserInfoHeap", (void *)&user_info}, {"RtlSetUserValueHeap", (void *)&set_user_value},
+        {"HeapAlloc", (void *)&HeapAlloc},
+        {"HeapReAlloc", (void *)&HeapReAlloc},
+        {"HeapFree", (void *)&HeapFree},
+        {"HeapQueryInformation", (void *)&HeapQueryInformation},
+        {"HeapSetInformation", (void *)&HeapSetInformation},
+        {"GlobalAlloc", (void *)&GlobalAlloc},
+        {"GlobalFlags", (void *)&GlobalFlags},
+        {"GlobalFree", (void *)&GlobalFree},
+        {"LocalAlloc", (void *)&LocalAlloc},
+        {"LocalFree", (void *)&LocalFree},
+        {"RtlGetUserInfoHeap", (void *)&user_info},
+        {"RtlSetUserValueHeap", (void *)&set_user_value},
     };
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (strcmp(known[i].name, name) == 0) return known[i].address;
@@ -120,7 +127,8 @@ static inline void *run_thread(void *argument) {
     return NULL;
 }
 
-static inline HANDLE CreateThread(void *attributes, SIZE_T stack, DWORD (*work)(void *), void *argument, DWORD flags, DWORD *id) {
+static inline HANDLE CreateThread(void *attributes, SIZE_T stack, DWORD (*work)(void *), void *argument, DWORD flags,
+                                  DWORD *id) {
     (void)attributes, (void)stack, (void)flags, (void)id;
     struct waitable *object = new_waitable(1);
     pthread_t thread;
@@ -135,7 +143,8 @@ static inline DWORD WaitForSingleObject(HANDLE handle, DWORD milliseconds) {
     struct waitable *object = handle;
     struct timespec until;
     int error = 0;
-    if (milliseconds != INFINITE) milliseconds *= 10; /* Wine's tests wait 0.1 s for what takes longer on a busy machine */
+    if (milliseconds != INFINITE)
+        milliseconds *= 10; /* Wine's tests wait 0.1 s for what takes longer on a busy machine */
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += milliseconds / 1000;
     until.tv_nsec += milliseconds % 1000 * 1000000L;

@@ -10,24 +10,30 @@ static void test_reserve_and_commit(void) {
     say_number("VirtualAlloc, reserve, below 64 KiB granularity", (size_t)base & 0xFFFF);
     say_query("VirtualQuery, reserved", base);
     say_query("VirtualQuery, reserved, in the middle", base + 5 * MIB + 17);
-    say_address("VirtualAlloc, commit in the middle of pages", VirtualAlloc(base + 4097, 4096, MEM_COMMIT, PAGE_READWRITE));
+    say_address("VirtualAlloc, commit in the middle of pages",
+                VirtualAlloc(base + 4097, 4096, MEM_COMMIT, PAGE_READWRITE));
     say_query("VirtualQuery, before what is committed", base);
     say_query("VirtualQuery, committed", base + 4096);
     say_query("VirtualQuery, committed, second page", base + 8192);
     say_query("VirtualQuery, behind what is committed", base + 12288);
     say("VirtualAlloc, committed pages are zero", all_are(base + 4096, 8192, 0));
     memset(base + 4096, 7, 8192);
-    say_address("VirtualAlloc, commit again, other protection", VirtualAlloc(base + 4096, 4096, MEM_COMMIT, PAGE_READONLY));
+    say_address("VirtualAlloc, commit again, other protection",
+                VirtualAlloc(base + 4096, 4096, MEM_COMMIT, PAGE_READONLY));
     say("VirtualAlloc, commit again, contents stay", all_are(base + 4096, 8192, 7));
     say_query("VirtualQuery, committed again", base + 4096);
-    say_address("VirtualAlloc, commit across committed and reserved", VirtualAlloc(base, 32 * KIB, MEM_COMMIT, PAGE_READWRITE));
+    say_address("VirtualAlloc, commit across committed and reserved",
+                VirtualAlloc(base, 32 * KIB, MEM_COMMIT, PAGE_READWRITE));
     say_query("VirtualQuery, committed across", base);
-    say_address("VirtualAlloc, commit past the end", VirtualAlloc(base + 10 * MIB - 4096, 8192, MEM_COMMIT, PAGE_READWRITE));
-    say_address("VirtualAlloc, reserve what is reserved", VirtualAlloc(base + 64 * KIB, 4096, MEM_RESERVE, PAGE_READWRITE));
+    say_address("VirtualAlloc, commit past the end",
+                VirtualAlloc(base + 10 * MIB - 4096, 8192, MEM_COMMIT, PAGE_READWRITE));
+    say_address("VirtualAlloc, reserve what is reserved",
+                VirtualAlloc(base + 64 * KIB, 4096, MEM_RESERVE, PAGE_READWRITE));
     say("VirtualFree, decommit a page", VirtualFree(base + 4096, 4096, MEM_DECOMMIT));
     say_query("VirtualQuery, decommitted", base + 4096);
     say("VirtualFree, decommit it again", VirtualFree(base + 4096, 4096, MEM_DECOMMIT));
-    say_address("VirtualAlloc, commit what was decommitted", VirtualAlloc(base + 4096, 4096, MEM_COMMIT, PAGE_READWRITE));
+    say_address("VirtualAlloc, commit what was decommitted",
+                VirtualAlloc(base + 4096, 4096, MEM_COMMIT, PAGE_READWRITE));
     say("VirtualAlloc, it is zero", all_are(base + 4096, 4096, 0));
     say("VirtualFree, decommit two bytes on two pages", VirtualFree(base + 8191, 2, MEM_DECOMMIT));
     say_query("VirtualQuery, two pages decommitted", base + 4096);
@@ -78,28 +84,35 @@ static void test_bad_arguments(void) {
     say_no_memory("VirtualAlloc, unknown type", VirtualAlloc(NULL, 4096, MEM_RESERVE | 0x4, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, release as type", VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_RELEASE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, protection 0", VirtualAlloc(NULL, 4096, MEM_RESERVE, 0));
-    say_no_memory("VirtualAlloc, two protections", VirtualAlloc(NULL, 4096, MEM_RESERVE, PAGE_READWRITE | PAGE_READONLY));
+    say_no_memory("VirtualAlloc, two protections",
+                  VirtualAlloc(NULL, 4096, MEM_RESERVE, PAGE_READWRITE | PAGE_READONLY));
     say_no_memory("VirtualAlloc, copy on write", VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_WRITECOPY));
     say_no_memory("VirtualAlloc, executable copy on write",
                 VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_WRITECOPY));
-    say_no_memory("VirtualAlloc, no access and guard", VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_NOACCESS | PAGE_GUARD));
-    say_no_memory("VirtualAlloc, all of the address space", VirtualAlloc(NULL, (SIZE_T)1 << 62, MEM_RESERVE, PAGE_READWRITE));
-    say_no_memory("VirtualAlloc, more than there is", VirtualAlloc(NULL, (SIZE_T)0x7FFF00000000, MEM_RESERVE, PAGE_READWRITE));
+    say_no_memory("VirtualAlloc, no access and guard",
+                  VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_NOACCESS | PAGE_GUARD));
+    say_no_memory("VirtualAlloc, all of the address space",
+                  VirtualAlloc(NULL, (SIZE_T)1 << 62, MEM_RESERVE, PAGE_READWRITE));
+    say_no_memory("VirtualAlloc, more than there is",
+                  VirtualAlloc(NULL, (SIZE_T)0x7FFF00000000, MEM_RESERVE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, SIZE_MAX", VirtualAlloc(NULL, (SIZE_T)-1, MEM_RESERVE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, behind the address space",
                 VirtualAlloc((void *)((size_t)1 << 60), 4096, MEM_RESERVE, PAGE_READWRITE));
-    say_no_memory("VirtualAlloc, around the end", VirtualAlloc((void *)~(size_t)0xFFFF, 128 * KIB, MEM_RESERVE, PAGE_READWRITE));
+    say_no_memory("VirtualAlloc, around the end",
+                  VirtualAlloc((void *)~(size_t)0xFFFF, 128 * KIB, MEM_RESERVE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, address 1", VirtualAlloc((void *)1, 4096, MEM_RESERVE, PAGE_READWRITE));
     base = (char *)VirtualAlloc(NULL, 16 * MIB, MEM_RESERVE, PAGE_READWRITE);
     VirtualFree(base, 0, MEM_RELEASE);
     SetLastError(12345);
-    say_no_memory("VirtualAlloc, commit where nothing is reserved", VirtualAlloc(base, 4096, MEM_COMMIT, PAGE_READWRITE));
+    say_no_memory("VirtualAlloc, commit where nothing is reserved",
+                  VirtualAlloc(base, 4096, MEM_COMMIT, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, reset where nothing is reserved", VirtualAlloc(base, 4096, MEM_RESET, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, reset and commit", VirtualAlloc(NULL, 4096, MEM_RESET | MEM_COMMIT, PAGE_READWRITE));
 }
 
 static void test_protect(void) {
-    static const DWORD all[] = {PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE, PAGE_EXECUTE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE};
+    static const DWORD all[] = {PAGE_NOACCESS, PAGE_READONLY,     PAGE_READWRITE,
+                                PAGE_EXECUTE,  PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE};
     DWORD old = 99;
     size_t i;
     base = (char *)VirtualAlloc(NULL, 64 * KIB, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
@@ -133,7 +146,8 @@ static void test_protect(void) {
     base[0] = 4;
     say_number("VirtualAlloc, written after a reset", (size_t)base[0]);
     say_query("VirtualQuery, reset changes no protection", base);
-    say_address("VirtualAlloc, reset what is not committed", VirtualAlloc(base + 8192, 4096, MEM_RESET, PAGE_READWRITE));
+    say_address("VirtualAlloc, reset what is not committed",
+                VirtualAlloc(base + 8192, 4096, MEM_RESET, PAGE_READWRITE));
     say("VirtualLock", VirtualLock(base, 4096));
     say("VirtualLock, again", VirtualLock(base + 10, 1));
     say("VirtualUnlock", VirtualUnlock(base, 4096));
@@ -167,7 +181,8 @@ static void test_heap(void) {
     say("HeapCreate, without serialization", other != NULL);
     for (size = 0; size < 300; size++) {
         block = (char *)HeapAlloc(heap, HEAP_ZERO_MEMORY, size);
-        good = good && block != NULL && HeapSize(heap, 0, block) == size && ((size_t)block & 15) == 0 && all_are(block, size, 0);
+        good = good && block != NULL && HeapSize(heap, 0, block) == size && ((size_t)block & 15) == 0 &&
+               all_are(block, size, 0);
         if (block != NULL) memset(block, 1, size);
     }
     say("HeapAlloc, sizes", good);
@@ -367,7 +382,8 @@ static void test_macros_and_status(void) {
     GlobalMemoryStatus(&status);
     say_number("GlobalMemoryStatus, length", status.dwLength);
     say("GlobalMemoryStatus, physical", status.dwTotalPhys > 0 && status.dwAvailPhys <= status.dwTotalPhys);
-    say("GlobalMemoryStatus, page file", status.dwTotalPageFile > 0 && status.dwAvailPageFile <= status.dwTotalPageFile);
+    say("GlobalMemoryStatus, page file",
+        status.dwTotalPageFile > 0 && status.dwAvailPageFile <= status.dwTotalPageFile);
     say("GlobalMemoryStatus, virtual", status.dwTotalVirtual > 0 && status.dwAvailVirtual < status.dwTotalVirtual);
     say("GlobalMemoryStatus, load", status.dwMemoryLoad <= 100);
     SetLastError(77);

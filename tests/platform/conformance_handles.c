@@ -1,5 +1,5 @@
-/* What GlobalReAlloc and LocalReAlloc do with each kind of memory, size and flags, and what the calls make of pointers to nothing. See
- * say.h. */
+/* What GlobalReAlloc and LocalReAlloc do with each kind of memory, size and flags, and what the calls make of pointers
+ * to nothing. See say.h. */
 #include "say.h"
 
 static const UINT flags[] = {0, GMEM_MOVEABLE, GMEM_MODIFY, GMEM_MOVEABLE | GMEM_MODIFY, GMEM_DISCARDABLE,
@@ -14,7 +14,10 @@ enum { SIZES = sizeof sizes / sizeof *sizes, OLD = 20000 };
 /* Without the code for locked memory, where Wine leaves it as it was. */
 static void say_resized(const char *name, HGLOBAL before, HGLOBAL after, SIZE_T size, UINT own_flags) {
     unsigned error = (own_flags & GMEM_LOCKCOUNT) == 0 ? (unsigned)GetLastError() : 0;
-    const char *what = after == NULL ? "NULL" : after == before ? "the same" : ((size_t)after & 15) != 0 ? "a handle" : "a pointer";
+    const char *what = after == NULL               ? "NULL"
+                       : after == before           ? "the same"
+                       : ((size_t)after & 15) != 0 ? "a handle"
+                                                   : "a pointer";
     printf("%s: %s, error %u, %lld bytes, flags %x\n", name, what, error, (long long)size, (unsigned)own_flags);
     SetLastError(12345);
 }
@@ -27,12 +30,14 @@ static void test_global_resize(UINT first, const char *kind, int locks) {
             HGLOBAL memory = GlobalAlloc(first, OLD), after;
             for (k = 0; k < locks; k++) GlobalLock(memory);
             /* whether fixed memory moves when it grows is the heap's affair */
-            if ((first & GMEM_MOVEABLE) == 0 && sizes[j] > OLD && (flags[i] & (GMEM_MODIFY | GMEM_DISCARDABLE)) == 0) continue;
+            if ((first & GMEM_MOVEABLE) == 0 && sizes[j] > OLD && (flags[i] & (GMEM_MODIFY | GMEM_DISCARDABLE)) == 0)
+                continue;
             if (locks > 0 && sizes[j] > OLD && (flags[i] & GMEM_MOVEABLE) == 0) continue;
             SetLastError(12345);
             after = GlobalReAlloc(memory, sizes[j], flags[i]);
             sprintf(name, "GlobalReAlloc, %s, to %d, flags %x", kind, (int)sizes[j], flags[i]);
-            say_resized(name, memory, after, GlobalSize(after != NULL ? after : memory), GlobalFlags(after != NULL ? after : memory));
+            say_resized(name, memory, after, GlobalSize(after != NULL ? after : memory),
+                        GlobalFlags(after != NULL ? after : memory));
         }
     }
 }
@@ -43,11 +48,13 @@ static void test_local_resize(UINT first, const char *kind) {
     for (i = 0; i < FLAGS; i++) {
         for (j = 0; j < SIZES; j++) {
             HLOCAL memory = LocalAlloc(first, OLD), after;
-            if ((first & LMEM_MOVEABLE) == 0 && sizes[j] > OLD && (flags[i] & (LMEM_MODIFY | LMEM_DISCARDABLE)) == 0) continue;
+            if ((first & LMEM_MOVEABLE) == 0 && sizes[j] > OLD && (flags[i] & (LMEM_MODIFY | LMEM_DISCARDABLE)) == 0)
+                continue;
             SetLastError(12345);
             after = LocalReAlloc(memory, sizes[j], flags[i]);
             sprintf(name, "LocalReAlloc, %s, to %d, flags %x", kind, (int)sizes[j], flags[i]);
-            say_resized(name, memory, after, LocalSize(after != NULL ? after : memory), LocalFlags(after != NULL ? after : memory));
+            say_resized(name, memory, after, LocalSize(after != NULL ? after : memory),
+                        LocalFlags(after != NULL ? after : memory));
         }
     }
 }

@@ -103,7 +103,8 @@ static void test_mapping(void) {
     say("MapViewOfFile, behind the end", MapViewOfFile(mapping, FILE_MAP_READ, 0, 131072, 0) != NULL);
     say("MapViewOfFile, NULL", MapViewOfFile(NULL, FILE_MAP_READ, 0, 0, 0) != NULL);
     say("MapViewOfFile, no handle", MapViewOfFile((HANDLE)12345, FILE_MAP_READ, 0, 0, 0) != NULL);
-    say("MapViewOfFile, code in what is data", MapViewOfFile(mapping, FILE_MAP_READ | FILE_MAP_EXECUTE, 0, 0, 0) != NULL);
+    say("MapViewOfFile, code in what is data",
+        MapViewOfFile(mapping, FILE_MAP_READ | FILE_MAP_EXECUTE, 0, 0, 0) != NULL);
     say("MapViewOfFileEx, where a view is", MapViewOfFileEx(mapping, FILE_MAP_READ, 0, 0, 0, whole) != NULL);
     say("MapViewOfFileEx, an odd address", MapViewOfFileEx(mapping, FILE_MAP_READ, 0, 0, 0, whole + 1) != NULL);
     say("VirtualFree, a view", VirtualFree(whole, 0, MEM_RELEASE));
@@ -124,8 +125,10 @@ static void test_mapping(void) {
     say_number("CreateFileMapping, the same name", GetLastError());
     say("OpenFileMapping", OpenFileMappingA(FILE_MAP_READ, FALSE, "conformance") != NULL);
     say("OpenFileMapping, another name", OpenFileMappingA(FILE_MAP_READ, FALSE, "something else") != NULL);
-    say("CreateFileMapping, no size", CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 0, NULL) != NULL);
-    say("CreateFileMapping, no access", CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_NOACCESS, 0, 10, NULL) != NULL);
+    say("CreateFileMapping, no size",
+        CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 0, NULL) != NULL);
+    say("CreateFileMapping, no access",
+        CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_NOACCESS, 0, 10, NULL) != NULL);
     say("CreateFileMapping, no file", CreateFileMappingA((HANDLE)12345, NULL, PAGE_READWRITE, 0, 10, NULL) != NULL);
     say("CreateFileMapping, two sections",
         CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE | SEC_RESERVE | SEC_COMMIT, 0, 10, NULL) != NULL);
@@ -163,7 +166,8 @@ static void test_heaps(void) {
     say("HeapAlloc, in a locked heap", HeapAlloc(heap, 0, 10) != NULL);
     say("HeapUnlock", HeapUnlock(heap));
     say("HeapUnlock, again", HeapUnlock(heap));
-    say("HeapQueryInformation", HeapQueryInformation(heap, HeapCompatibilityInformation, &value, sizeof value, &needed));
+    say("HeapQueryInformation",
+        HeapQueryInformation(heap, HeapCompatibilityInformation, &value, sizeof value, &needed));
     say_number("HeapQueryInformation, at first", value);
     say_number("HeapQueryInformation, bytes", needed);
     say("HeapQueryInformation, no room", HeapQueryInformation(heap, HeapCompatibilityInformation, NULL, 0, &needed));

@@ -1,5 +1,6 @@
-/* say.h: how the conformance programs tell what a call did: lines "call, situation: result". The same programs are compiled for Windows
- * and run by Wine; tests/platform/test_platform.py compares the lines. Addresses are told relative to a reservation. */
+/* say.h: how the conformance programs tell what a call did: lines "call, situation: result". The same programs are
+ * compiled for Windows and run by Wine; tests/platform/test_platform.py compares the lines. Addresses are told relative
+ * to a reservation. */
 #ifndef SAY_H
 #define SAY_H
 
@@ -61,8 +62,8 @@ static inline void say_query(const char *name, const void *address) {
     }
     sprintf(allocation, "%lld", (long long)((char *)found.AllocationBase - base));
     printf("%s: at %lld of %s, %lld bytes, state %x, protect %x, at first %x, type %x\n", name,
-           (long long)((char *)found.BaseAddress - base), allocation, (long long)found.RegionSize, (unsigned)found.State,
-           (unsigned)found.Protect, (unsigned)found.AllocationProtect, (unsigned)found.Type);
+           (long long)((char *)found.BaseAddress - base), allocation, (long long)found.RegionSize,
+           (unsigned)found.State, (unsigned)found.Protect, (unsigned)found.AllocationProtect, (unsigned)found.Type);
 }
 
 #endif

@@ -1,9 +1,11 @@
 /* cc/platform.h: the memory layer of a game platform: allocation with flags, exact statistics, leaks by file and line.
- * Usable from C99 and C++98 on. PLATFORM_NO_INLINE, defined before, leaves out the inlines at the end. compat/memory_wrapper.h puts the Win32 calls on top of it.
+ * Usable from C99 and C++98 on. PLATFORM_NO_INLINE, defined before, leaves out the inlines at the end.
+ * compat/memory_wrapper.h puts the Win32 calls on top of it.
  *
- * Units are bytes. Every function may be called from any thread, also concurrently; a block may be freed by another thread
- * than the one that allocated it. A block belongs to the caller until it is given to Platform_Free or Platform_Realloc, and
- * to nothing else. A function that fails gives NULL and leaves the reason with GetLastError of compat/memory_wrapper.h. */
+ * Units are bytes. Every function may be called from any thread, also concurrently; a block may be freed by another
+ * thread than the one that allocated it. A block belongs to the caller until it is given to Platform_Free or
+ * Platform_Realloc, and to nothing else. A function that fails gives NULL and leaves the reason with GetLastError of
+ * compat/memory_wrapper.h. */
 #ifndef CC_PLATFORM_H
 #define CC_PLATFORM_H
 
@@ -21,22 +23,23 @@ extern "C" {
 #define MEM_LOCK 0x0002  /* ignored, unless Platform_Mem_EnableLocking: then in pages of its own that stay in memory */
 #define MEM_CLEAR 0x0004 /* all zeros */
 
-/* A block of `size` bytes, aligned to 16. NULL when size is 0 or flags has an unknown bit (ERROR_INVALID_PARAMETER), when there
- * is no memory (ERROR_NOT_ENOUGH_MEMORY), or when it cannot be locked (ERROR_WORKING_SET_QUOTA). */
+/* A block of `size` bytes, aligned to 16. NULL when size is 0 or flags has an unknown bit (ERROR_INVALID_PARAMETER),
+ * when there is no memory (ERROR_NOT_ENOUGH_MEMORY), or when it cannot be locked (ERROR_WORKING_SET_QUOTA). */
 CC_API void *Platform_Alloc(size_t size, uint32_t flags) CC_ATTRIBUTE((warn_unused_result));
 
-/* The same, with the place that a leak report names. `file` is copied when tracking is on and not kept otherwise; NULL: the place is
- * unknown. */
+/* The same, with the place that a leak report names. `file` is copied when tracking is on and not kept otherwise; NULL:
+ * the place is unknown. */
 CC_API void *Platform_AllocEx(size_t size, uint32_t flags, const char *file, int line)
     CC_ATTRIBUTE((warn_unused_result));
 
-/* Frees a block. NULL is ignored. `size`: what was asked for, or 0; the statistics are exact either way. A debug build, and any
- * build while leaks are tracked, reports another size on stderr. A pointer that is not a live block (a second free) is
- * reported and left alone as far as it can be told (its header is looked at). */
+/* Frees a block. NULL is ignored. `size`: what was asked for, or 0; the statistics are exact either way. A debug build,
+ * and any build while leaks are tracked, reports another size on stderr. A pointer that is not a live block (a second
+ * free) is reported and left alone as far as it can be told (its header is looked at). */
 CC_API void Platform_Free(void *pointer, size_t size);
 
-/* Resizes a block; its flags and its place stay. NULL: Platform_Alloc(new_size, MEM_NORMAL). new_size 0: frees, and gives NULL. On
- * failure NULL, and the block is as it was. `old_size` as in Platform_Free. New bytes are not cleared. */
+/* Resizes a block; its flags and its place stay. NULL: Platform_Alloc(new_size, MEM_NORMAL). new_size 0: frees, and
+ * gives NULL. On failure NULL, and the block is as it was. `old_size` as in Platform_Free. New bytes are not cleared.
+ */
 CC_API void *Platform_Realloc(void *pointer, size_t old_size, size_t new_size) CC_ATTRIBUTE((warn_unused_result));
 
 /* Whether MEM_LOCK locks (mlock) what is allocated from now on; off at first. */
@@ -44,11 +47,13 @@ CC_API void Platform_Mem_EnableLocking(bool enable);
 
 /* ---- memory of the machine --------------------------------------------------------------------------------------- */
 
-/* Free and total memory of the machine, or of the control group (cgroup, v1 or v2) that limits the process, whichever is less. */
+/* Free and total memory of the machine, or of the control group (cgroup, v1 or v2) that limits the process, whichever
+ * is less. */
 CC_API size_t Platform_Ram_Free(void);
 CC_API size_t Platform_Total_Ram_Free(void);
 
-/* From now on the two above (and GlobalMemoryStatus) tell these, for code that overflows on more; 0: the machine's again. */
+/* From now on the two above (and GlobalMemoryStatus) tell these, for code that overflows on more; 0: the machine's
+ * again. */
 CC_API void Platform_Ram_Override(size_t free_bytes, size_t total_bytes);
 
 /* A preset for it: 256 MiB free of 512. */
@@ -57,15 +62,15 @@ CC_API void Platform_Ram_Override(size_t free_bytes, size_t total_bytes);
 
 /* ---- statistics -------------------------------------------------------------------------------------------------- */
 
-/* Bytes asked for in live blocks; how many live blocks; the same of those with MEM_TEMP alone. Each thread counts for itself: the
- * sums are exact when no other thread is inside a call of this header, never negative otherwise. */
+/* Bytes asked for in live blocks; how many live blocks; the same of those with MEM_TEMP alone. Each thread counts for
+ * itself: the sums are exact when no other thread is inside a call of this header, never negative otherwise. */
 CC_API size_t Platform_Mem_GetAllocated(void);
 CC_API size_t Platform_Mem_GetCount(void);
 CC_API size_t Platform_Mem_GetTempAllocated(void);
 CC_API size_t Platform_Mem_GetTempCount(void);
 
-/* The most that Platform_Mem_GetAllocated was. Exact while one thread allocates; else to within PLATFORM_PEAK_ERROR for each
- * thread. */
+/* The most that Platform_Mem_GetAllocated was. Exact while one thread allocates; else to within PLATFORM_PEAK_ERROR for
+ * each thread. */
 CC_API size_t Platform_Mem_GetPeak(void);
 #define PLATFORM_PEAK_ERROR 16384
 
@@ -85,7 +90,8 @@ typedef struct Platform_Leak {
 /* Called for each place with live blocks, by the calling thread, without a lock. */
 typedef void (*Platform_LeakCallback)(const Platform_Leak *leak, void *context);
 
-/* Tells `callback` the places, the one with most bytes first; returns how many there are. NULL: prints them to stderr. */
+/* Tells `callback` the places, the one with most bytes first; returns how many there are. NULL: prints them to stderr.
+ */
 CC_API size_t Platform_Mem_DumpLeaksTo(Platform_LeakCallback callback, void *context);
 
 /* Prints them to stderr. */
@@ -93,7 +99,8 @@ CC_API void Platform_Mem_DumpLeaks(void);
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
-/* memcpy, memmove, memset, memcmp; with a NULL pointer, or count 0, they do nothing. Platform_MemCopy allows overlapping. */
+/* memcpy, memmove, memset, memcmp; with a NULL pointer, or count 0, they do nothing. Platform_MemCopy allows
+ * overlapping. */
 CC_API void Platform_MemCopy(void *destination, const void *source, size_t count);
 CC_API void Platform_MemMove(void *destination, const void *source, size_t count);
 CC_API void Platform_MemSet(void *destination, int value, size_t count);
@@ -115,8 +122,8 @@ CC_API int Platform_MemCmp(const void *one, const void *other, size_t count);
 extern "C" {
 #endif
 
-/* For the inlines below alone. A block's header: 16 bits of mark, another when there is more to do for a free; whether it is
- * MEM_TEMP; 47 bits of size. `more` is set with the other mark only. */
+/* For the inlines below alone. A block's header: 16 bits of mark, another when there is more to do for a free; whether
+ * it is MEM_TEMP; 47 bits of size. `more` is set with the other mark only. */
 struct cc_platform_header {
     uint64_t word, more;
 };
@@ -124,8 +131,8 @@ struct cc_platform_header {
 #define CC_PLATFORM_TEMP ((uint64_t)1 << 47)
 #define CC_PLATFORM_SIZE_LIMIT (CC_PLATFORM_TEMP - sizeof(struct cc_platform_header))
 
-/* What the calling thread allocated less what it freed, and between which bytes that is so without more to do. Only its thread
- * writes it. NULL: the thread has none yet. */
+/* What the calling thread allocated less what it freed, and between which bytes that is so without more to do. Only its
+ * thread writes it. NULL: the thread has none yet. */
 struct cc_platform_shard {
     int64_t bytes, count, top, low, temp_bytes, temp_count;
 };

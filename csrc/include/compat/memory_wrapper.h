@@ -1,14 +1,14 @@
-/* compat/memory_wrapper.h: the memory calls of Win32 for code that is ported from Windows, and Alloc and Free of older game code.
- * For C99 and C++98 on, gcc and clang. docs/platform.md has what each call does otherwise than on Windows.
+/* compat/memory_wrapper.h: the memory calls of Win32 for code that is ported from Windows, and Alloc and Free of older
+ * game code. For C99 and C++98 on, gcc and clang. docs/platform.md has what each call does otherwise than on Windows.
  *
- * Functions have Microsoft's names and types here; in libcc they are called cc_win32_<name>, so they clash with nothing. All may be
- * called from any thread. One that fails sets the calling thread's error code, which GetLastError tells; one that
- * succeeds leaves it alone, but for GlobalUnlock, LocalUnlock and CreateFileMapping.
+ * Functions have Microsoft's names and types here; in libcc they are called cc_win32_<name>, so they clash with
+ * nothing. All may be called from any thread. One that fails sets the calling thread's error code, which GetLastError
+ * tells; one that succeeds leaves it alone, but for GlobalUnlock, LocalUnlock and CreateFileMapping.
  *
  * Before including it, one may define
  *   MEMORY_WRAPPER_NO_ALLOC      to have no Alloc and Free;
- *   MEMORY_WRAPPER_ALLOC_MACROS  to have them as macros, which in C tell a leak's file and line (in C++ the functions do). Members
- *                                with one of these names can't be called then. */
+ *   MEMORY_WRAPPER_ALLOC_MACROS  to have them as macros, which in C tell a leak's file and line (in C++ the functions
+ *                                do). Members with one of these names can't be called then. */
 #ifndef CC_COMPAT_MEMORY_WRAPPER_H
 #define CC_COMPAT_MEMORY_WRAPPER_H
 
@@ -20,7 +20,7 @@
 #include "compat/win32_types.h"
 #include "compat/win32_virtual.h"
 
-/* ---- bytes: unlike memcpy, these take overlapping ranges, and do nothing with NULL -------------------------------- */
+/* ---- bytes: unlike memcpy, these take overlapping ranges, and do nothing with NULL ------------------------------- */
 
 #define RtlZeroMemory(destination, count) Platform_ZeroMemory((destination), (count))
 #define RtlCopyMemory(destination, source, count) Platform_MemCopy((destination), (source), (count))

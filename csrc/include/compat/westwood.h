@@ -1,16 +1,17 @@
-/* compat/westwood.h: the memory calls of Westwood's library of the 1990s (its MEMFLAG.H), for games that were written with it, and
- * with them all of compat/memory_wrapper.h. For C and C++ as that. docs/platform.md has a section about it.
+/* compat/westwood.h: the memory calls of Westwood's library of the 1990s (its MEMFLAG.H), for games that were written
+ * with it, and with them all of compat/memory_wrapper.h. For C and C++ as that. docs/platform.md has a section about
+ * it.
  *
- * From here on MEM_NORMAL, MEM_CLEAR, MEM_TEMP and MEM_LOCK are Westwood's, with other values than cc/platform.h gives them: code that
- * includes this calls Alloc, not Platform_Alloc.
+ * From here on MEM_NORMAL, MEM_CLEAR, MEM_TEMP and MEM_LOCK are Westwood's, with other values than cc/platform.h gives
+ * them: code that includes this calls Alloc, not Platform_Alloc.
  *
- * In C++ one source file of the program may define WESTWOOD_NEW_DELETE before including it: then all of the program's new and delete
- * are Alloc and Free, as in the library, so that Free may be given what new gave. */
+ * In C++ one source file of the program may define WESTWOOD_NEW_DELETE before including it: then all of the program's
+ * new and delete are Alloc and Free, as in the library, so that Free may be given what new gave. */
 #ifndef CC_COMPAT_WESTWOOD_H
 #define CC_COMPAT_WESTWOOD_H
 
 #if defined(CC_COMPAT_MEMORY_WRAPPER_H) && !defined(MEMORY_WRAPPER_NO_ALLOC)
-#error "include compat/westwood.h instead of compat/memory_wrapper.h or before it: both have Alloc and Free, with other flags"
+#error "include compat/westwood.h instead of compat/memory_wrapper.h, or before it: both have an Alloc and a Free"
 #endif
 #ifndef MEMORY_WRAPPER_NO_ALLOC
 #define MEMORY_WRAPPER_NO_ALLOC
@@ -86,8 +87,8 @@ static inline void *Resize_Alloc(const void *pointer, unsigned long bytes CC_WIN
     return block != NULL ? block : cc_westwood_no_memory();
 }
 
-/* Free memory of the machine (or as Platform_Ram_Override says); for Heap_Size, what it was at the first call. The flag does not
- * matter. */
+/* Free memory of the machine (or as Platform_Ram_Override says); for Heap_Size, what it was at the first call. The flag
+ * does not matter. */
 static inline long Ram_Free(MemoryFlagType flag) {
     (void)flag;
     return (long)Platform_Ram_Free();

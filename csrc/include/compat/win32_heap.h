@@ -30,8 +30,8 @@ CC_API BOOL HeapFree(HANDLE heap, DWORD flags, LPVOID block) CC_WIN32(HeapFree);
 CC_API BOOL HeapValidate(HANDLE heap, DWORD flags, LPCVOID block) CC_WIN32(HeapValidate);
 CC_API HANDLE GetProcessHeap(void) CC_WIN32(GetProcessHeap);
 
-/* How many heaps there are; the process's and then the others in the order of their creation are put into `heaps`, at most
- * `room` of them. */
+/* How many heaps there are; the process's and then the others in the order of their creation are put into `heaps`, at
+ * most `room` of them. */
 CC_API DWORD GetProcessHeaps(DWORD room, PHANDLE heaps) CC_WIN32(GetProcessHeaps);
 
 /* Keeps other threads out of the heap's calls until the same thread has unlocked it as often. A heap with
@@ -68,8 +68,8 @@ typedef struct _PROCESS_HEAP_ENTRY {
     };
 } PROCESS_HEAP_ENTRY, *LPPROCESS_HEAP_ENTRY, *PPROCESS_HEAP_ENTRY;
 
-/* The heap as it was when the walk began: one region, and then each block by address. FALSE with ERROR_NO_MORE_ITEMS at the end.
- * One walk of a heap at a time. */
+/* The heap as it was when the walk began: one region, and then each block by address. FALSE with ERROR_NO_MORE_ITEMS at
+ * the end. One walk of a heap at a time. */
 CC_API BOOL HeapWalk(HANDLE heap, LPPROCESS_HEAP_ENTRY entry) CC_WIN32(HeapWalk);
 
 typedef enum _HEAP_INFORMATION_CLASS {
@@ -81,8 +81,8 @@ typedef enum _HEAP_INFORMATION_CLASS {
 /* A heap's compatibility is kept and told, and nothing else is done with it. */
 CC_API BOOL HeapSetInformation(HANDLE heap, HEAP_INFORMATION_CLASS what, PVOID information, SIZE_T length)
     CC_WIN32(HeapSetInformation);
-CC_API BOOL HeapQueryInformation(HANDLE heap, HEAP_INFORMATION_CLASS what, PVOID information, SIZE_T length, PSIZE_T needed)
-    CC_WIN32(HeapQueryInformation);
+CC_API BOOL HeapQueryInformation(HANDLE heap, HEAP_INFORMATION_CLASS what, PVOID information, SIZE_T length,
+                                 PSIZE_T needed) CC_WIN32(HeapQueryInformation);
 
 #ifdef __cplusplus
 }

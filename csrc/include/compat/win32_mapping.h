@@ -33,11 +33,11 @@ typedef struct _SECURITY_ATTRIBUTES {
 /* The handle of an open file, as for the same function of Microsoft's C library: `file` is a descriptor of open(2). */
 CC_API intptr_t _get_osfhandle(int file) CC_WIN32(_get_osfhandle);
 
-/* `file`: INVALID_HANDLE_VALUE for memory of no file, or from _get_osfhandle, which may be closed then. The attributes are ignored.
- * A name is known in this process alone. A mapping that is there already is given again, with ERROR_ALREADY_EXISTS; else the error code
- * is 0. NULL when it fails. */
-CC_API HANDLE CreateFileMappingA(HANDLE file, LPSECURITY_ATTRIBUTES attributes, DWORD protect, DWORD size_high, DWORD size_low,
-                                 LPCSTR name) CC_WIN32(CreateFileMappingA);
+/* `file`: INVALID_HANDLE_VALUE for memory of no file, or from _get_osfhandle, which may be closed then. The attributes
+ * are ignored. A name is known in this process alone. A mapping that is there already is given again, with
+ * ERROR_ALREADY_EXISTS; else the error code is 0. NULL when it fails. */
+CC_API HANDLE CreateFileMappingA(HANDLE file, LPSECURITY_ATTRIBUTES attributes, DWORD protect, DWORD size_high,
+                                 DWORD size_low, LPCSTR name) CC_WIN32(CreateFileMappingA);
 CC_API HANDLE OpenFileMappingA(DWORD access, BOOL inherit, LPCSTR name) CC_WIN32(OpenFileMappingA);
 #define CreateFileMapping CreateFileMappingA
 #define OpenFileMapping OpenFileMappingA
@@ -45,8 +45,8 @@ CC_API HANDLE OpenFileMappingA(DWORD access, BOOL inherit, LPCSTR name) CC_WIN32
 /* `size` 0: to the end. The offset is a multiple of 64 KiB, and so is a wanted address. */
 CC_API LPVOID MapViewOfFile(HANDLE mapping, DWORD access, DWORD offset_high, DWORD offset_low, SIZE_T size)
     CC_WIN32(MapViewOfFile);
-CC_API LPVOID MapViewOfFileEx(HANDLE mapping, DWORD access, DWORD offset_high, DWORD offset_low, SIZE_T size, LPVOID wanted)
-    CC_WIN32(MapViewOfFileEx);
+CC_API LPVOID MapViewOfFileEx(HANDLE mapping, DWORD access, DWORD offset_high, DWORD offset_low, SIZE_T size,
+                              LPVOID wanted) CC_WIN32(MapViewOfFileEx);
 
 /* `address` lies anywhere in the view. */
 CC_API BOOL UnmapViewOfFile(LPCVOID address) CC_WIN32(UnmapViewOfFile);

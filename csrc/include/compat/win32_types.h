@@ -1,10 +1,11 @@
-/* compat/win32_types.h: Win32's types and error codes, as far as memory calls need them. Part of compat/memory_wrapper.h. */
+/* compat/win32_types.h: Win32's types and error codes, as far as memory calls need them. Part of
+ * compat/memory_wrapper.h. */
 #ifndef CC_COMPAT_WIN32_TYPES_H
 #define CC_COMPAT_WIN32_TYPES_H
 
 #include "cc/base.h"
 
-/* ---- types: with Windows' sizes, so LONG and DWORD have 32 bits --------------------------------------------------- */
+/* ---- types: with Windows' sizes, so LONG and DWORD have 32 bits -------------------------------------------------- */
 
 typedef int BOOL, INT, LONG;
 typedef unsigned char BYTE, UCHAR, BOOLEAN;

@@ -51,11 +51,12 @@ CC_API BOOL VirtualFree(LPVOID address, SIZE_T size, DWORD type) CC_WIN32(Virtua
 
 /* These take any memory of the process; what VirtualAlloc and MapViewOfFile did not give is as the system lists it. */
 CC_API BOOL VirtualProtect(LPVOID address, SIZE_T size, DWORD protect, PDWORD old_protect) CC_WIN32(VirtualProtect);
-CC_API SIZE_T VirtualQuery(LPCVOID address, PMEMORY_BASIC_INFORMATION information, SIZE_T length) CC_WIN32(VirtualQuery);
+CC_API SIZE_T VirtualQuery(LPCVOID address, PMEMORY_BASIC_INFORMATION information, SIZE_T length)
+    CC_WIN32(VirtualQuery);
 CC_API BOOL VirtualLock(LPVOID address, SIZE_T size) CC_WIN32(VirtualLock);
 CC_API BOOL VirtualUnlock(LPVOID address, SIZE_T size) CC_WIN32(VirtualUnlock);
 
-/* Whether one of the bytes can't be read, or written, now; FALSE for none. Nothing is touched and no signal is raised. */
+/* Whether one of the bytes can't be read, or written, now; FALSE for none. Nothing is changed, no signal is raised. */
 CC_API BOOL IsBadReadPtr(LPCVOID address, UINT_PTR size) CC_WIN32(IsBadReadPtr);
 CC_API BOOL IsBadWritePtr(LPVOID address, UINT_PTR size) CC_WIN32(IsBadWritePtr);
 CC_API BOOL IsBadCodePtr(FARPROC function) CC_WIN32(IsBadCodePtr);

@@ -1,5 +1,5 @@
-/* test_block.c: Platform_Alloc, Platform_Free, Platform_Realloc: blocks, flags, errors, and the statistics of one thread.
- * variants: release debug asan tsan valgrind */
+/* test_block.c: Platform_Alloc, Platform_Free, Platform_Realloc: blocks, flags, errors, and the statistics of one
+ * thread. variants: release debug asan tsan valgrind */
 #include "compat/memory_wrapper.h"
 
 #include "../check.h"
@@ -84,7 +84,8 @@ static void test_errors(void) {
 }
 
 static void test_realloc(void) {
-    size_t before = Platform_Mem_GetAllocated(), count = Platform_Mem_GetCount(), temp = Platform_Mem_GetTempAllocated();
+    size_t before = Platform_Mem_GetAllocated(), count = Platform_Mem_GetCount(),
+           temp = Platform_Mem_GetTempAllocated();
     unsigned char *block = Platform_Realloc(NULL, 0, 10);
     CHECK(block != NULL);
     memset(block, 1, 10);

@@ -1,6 +1,5 @@
-/* test_fault.c: every request for memory of each call fails, one after the other: NULL or FALSE with an error code, the statistics
- * as they were, and the next attempt succeeds.
- * variants: fault fault-libc */
+/* test_fault.c: every request for memory of each call fails, one after the other: NULL or FALSE with an error code, the
+ * statistics as they were, and the next attempt succeeds. variants: fault fault-libc */
 #include "base/fault.h"
 #include "compat/memory_wrapper.h"
 
@@ -81,8 +80,8 @@ static bool pages(void) {
     char *base = VirtualAlloc(NULL, 1 << 20, MEM_RESERVE, PAGE_READWRITE);
     if (base == NULL) return false;
     DWORD old;
-    bool good = VirtualAlloc(base, 8192, MEM_COMMIT, PAGE_READWRITE) != NULL && VirtualProtect(base, 8192, PAGE_READONLY, &old) &&
-                VirtualLock(base, 4096) && VirtualUnlock(base, 4096);
+    bool good = VirtualAlloc(base, 8192, MEM_COMMIT, PAGE_READWRITE) != NULL &&
+                VirtualProtect(base, 8192, PAGE_READONLY, &old) && VirtualLock(base, 4096) && VirtualUnlock(base, 4096);
     CHECK(VirtualFree(base, 0, MEM_RELEASE));
     return good;
 }
@@ -130,7 +129,8 @@ static void test_calls(void) {
     sweep_all();
 }
 
-/* A thread whose every request fails from its first on gets no shard of its own: its blocks are counted all the same. */
+/* A thread whose every request fails from its first on gets no shard of its own: its blocks are counted all the same.
+ */
 static void without_a_shard(size_t index, void *unused) {
     (void)index, (void)unused;
     size_t bytes = Platform_Mem_GetAllocated(), temp = Platform_Mem_GetTempAllocated();

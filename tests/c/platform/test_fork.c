@@ -11,7 +11,8 @@
 
 #include "../check.h"
 
-/* The thread sanitizer takes a fork's handlers for a deadlock of its own; valgrind the other threads' blocks for the child's leaks. */
+/* The thread sanitizer takes a fork's handlers for a deadlock of its own; valgrind the other threads' blocks for the
+ * child's leaks. */
 #if !defined(__SANITIZE_THREAD__) && !defined(CHECK_VALGRIND)
 enum { THREADS = 3 };
 static atomic_bool done;

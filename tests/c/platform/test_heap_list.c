@@ -182,7 +182,8 @@ static void test_what_is_no_heap(void) {
     PROCESS_HEAP_ENTRY entry = {.lpData = NULL};
     ULONG value = 0;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        CHECK(!HeapValidate(wrong[i], 0, NULL) && !HeapLock(wrong[i]) && !HeapUnlock(wrong[i]) && !HeapDestroy(wrong[i]));
+        CHECK(!HeapValidate(wrong[i], 0, NULL) && !HeapLock(wrong[i]) && !HeapUnlock(wrong[i]) &&
+              !HeapDestroy(wrong[i]));
         CHECK(!HeapWalk(wrong[i], &entry) && HeapCompact(wrong[i], 0) == 0);
         CHECK(!HeapQueryInformation(wrong[i], HeapCompatibilityInformation, &value, sizeof value, NULL));
         CHECK(!HeapSetInformation(wrong[i], HeapCompatibilityInformation, &value, sizeof value));

@@ -1,5 +1,5 @@
-/* test_leaks.c: leaks are found with their size and line, in every build, when they are looked for; mistakes are reported.
- * variants: release debug asan tsan */
+/* test_leaks.c: leaks are found with their size and line, in every build, when they are looked for; mistakes are
+ * reported. variants: release debug asan tsan */
 #define _GNU_SOURCE
 #include "compat/memory_wrapper.h"
 

@@ -1,5 +1,5 @@
-/* test_mapping.c: files and shared memory as memory. What each call gives for memory of no file, tests/platform/conformance_system.c tells.
- * variants: release asan tsan */
+/* test_mapping.c: files and shared memory as memory. What each call gives for memory of no file,
+ * tests/platform/conformance_system.c tells. variants: release asan tsan */
 #include "compat/memory_wrapper.h"
 
 #include <fcntl.h>
@@ -25,7 +25,8 @@ static void test_a_file(void) {
     CHECK(mapping != NULL);
     CHECK(CloseHandle((HANDLE)_get_osfhandle(file))); /* the mapping has one of its own */
     CHECK(_get_osfhandle(file) == -1);
-    char *view = MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 65536, 0), *copy = MapViewOfFile(mapping, FILE_MAP_COPY, 0, 0, 0);
+    char *view = MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 65536, 0),
+         *copy = MapViewOfFile(mapping, FILE_MAP_COPY, 0, 0, 0);
     CHECK(view != NULL && copy != NULL);
     view[5] = 7;
     copy[6] = 9;
@@ -98,7 +99,8 @@ static void test_a_child_shares_it(void) {
     int status;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
     CHECK(view[0] == 4711 && view[1] == 4712);
-    CHECK((again = CreateFileMapping(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 5, "shared")) != NULL && again != mapping);
+    CHECK((again = CreateFileMapping(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 5, "shared")) != NULL &&
+          again != mapping);
     CHECK_EQUAL(GetLastError(), ERROR_ALREADY_EXISTS);
     CHECK(CloseHandle(mapping));
     CHECK(OpenFileMapping(FILE_MAP_READ, FALSE, "shared") != NULL);
@@ -108,7 +110,8 @@ static void come_and_go(size_t index, void *unused) {
     (void)unused;
     for (size_t round = 0; round < SCALED(500); round++) {
         HANDLE mapping = CreateFileMapping(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 5000, NULL);
-        char *one = MapViewOfFile(mapping, FILE_MAP_WRITE, 0, 0, 0), *other = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
+        char *one = MapViewOfFile(mapping, FILE_MAP_WRITE, 0, 0, 0),
+             *other = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
         CHECK(CloseHandle(mapping));
         one[4999] = (char)index;
         CHECK(other[4999] == (char)index && other[0] == 0);

@@ -1,6 +1,5 @@
-/* test_query.c: memory that others gave, and probing it: nothing that is in use is ever told as free, and no probe touches or faults.
- * What each call gives, tests/platform/conformance_system.c tells.
- * variants: release asan tsan */
+/* test_query.c: memory that others gave, and probing it: nothing that is in use is ever told as free, and no probe
+ * touches or faults. What each call gives, tests/platform/conformance_system.c tells. variants: release asan tsan */
 #include "compat/memory_wrapper.h"
 
 #include <stdatomic.h>
@@ -38,7 +37,8 @@ static void test_what_is_mapped_is_in_use(void) {
     CHECK(lines > 5);
 }
 
-/* From the lowest address to the highest, in the steps that VirtualQuery gives, whatever it takes for free can be had. */
+/* From the lowest address to the highest, in the steps that VirtualQuery gives, whatever it takes for free can be had.
+ */
 static void test_what_is_free_can_be_had(void) {
     MEMORY_BASIC_INFORMATION found;
     char *at = (char *)0x10000;

@@ -1,5 +1,5 @@
-/* test_virtual.c: VirtualAlloc and its kin where the pages are looked at: against a model, what may be touched, what the system has
- * of it, limits, threads. What each call gives and which error, tests/platform/conformance.c tells.
+/* test_virtual.c: VirtualAlloc and its kin where the pages are looked at: against a model, what may be touched, what
+ * the system has of it, limits, threads. What each call gives and which error, tests/platform/conformance.c tells.
  * variants: release asan tsan */
 #define _GNU_SOURCE
 #include "compat/memory_wrapper.h"
@@ -105,7 +105,8 @@ static void test_against_a_model(void) {
             break;
         default:
             for (size_t i = first; i < first + count; i++) {
-                if (state[i] == PAGE_READWRITE) memset(base + i * PAGE, contents[i] = (unsigned char)(1 + step % 255), PAGE);
+                if (state[i] == PAGE_READWRITE)
+                    memset(base + i * PAGE, contents[i] = (unsigned char)(1 + step % 255), PAGE);
             }
         }
         size_t at = check_random(&random) % PAGES, end = at;
@@ -116,7 +117,8 @@ static void test_against_a_model(void) {
         CHECK_EQUAL(found.RegionSize, (end - at) * PAGE);
         CHECK_EQUAL(found.State, state[at] != 0 ? MEM_COMMIT : MEM_RESERVE);
         CHECK_EQUAL(found.Protect, state[at]);
-        if (state[at] > PAGE_NOACCESS) CHECK(base[at * PAGE] == contents[at] && base[at * PAGE + PAGE - 1] == contents[at]);
+        if (state[at] > PAGE_NOACCESS)
+            CHECK(base[at * PAGE] == contents[at] && base[at * PAGE + PAGE - 1] == contents[at]);
     }
     CHECK(VirtualFree(base, 0, MEM_RELEASE));
 }
@@ -196,7 +198,8 @@ static void test_limits(void) {
 
 /* Not root, so that limits on locked memory hold. */
 static void test_locking(void) {
-#if !defined(CHECK_VALGRIND) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* where mlock does nothing */
+#if !defined(CHECK_VALGRIND) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__) /* where mlock does nothing */
     struct rlimit some = {65536, 65536};
     if (setrlimit(RLIMIT_MEMLOCK, &some) != 0 || (geteuid() == 0 && seteuid(65534) != 0)) return;
     char *base = VirtualAlloc(NULL, 1 << 20, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
