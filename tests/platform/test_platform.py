@@ -1,6 +1,6 @@
-"""The Win32 header as its users meet it: old code compiles in every language and by every compiler, runs under the address
-sanitizer, and the calls do what Microsoft documents, as tests/platform/conformance*.txt have it line by line. Wine runs the same
-programs, compiled for Windows; where it differs, docs/platform.md has a row.
+"""The Win32 header as its users meet it: old code compiles in every language and by every compiler, runs under the
+address sanitizer, and the calls do what Microsoft documents, as tests/platform/conformance*.txt have it line by line.
+Wine runs the same programs, compiled for Windows; where it differs, docs/platform.md has a row.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def test_old_code_runs(compiler, standard, tmp_path):
     run(compiler, *language(standard), "-O2", f"-I{INCLUDE}", GAME / "game.cpp", "-x", "none", *library(), "-o", game)
     done = subprocess.run([game], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, GAME_PRINTS)
-    line = next(number for number, text in enumerate((GAME / "game.cpp").read_text().splitlines(), 1) if "forgotten = Alloc" in text)
+    lines = (GAME / "game.cpp").read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "forgotten = Alloc" in text)
     assert done.stderr == (
         "libcc: 100 bytes in 1 tracked blocks are not freed\n"
         f"libcc: leak: 100 bytes in 1 block from {GAME / 'game.cpp'}:{line}\n"
@@ -150,7 +151,10 @@ METHODS = """
 #include "compat/memory_wrapper.h"
 #include <string.h>
 struct IMalloc { virtual void *Alloc(unsigned long n) = 0; virtual void Free(void *p) = 0; virtual ~IMalloc() {} };
-struct Own : IMalloc { void *Alloc(unsigned long n) { return ::Alloc(n, MEM_NORMAL); } void Free(void *p) { ::Free(p); } };
+struct Own : IMalloc {
+    void *Alloc(unsigned long n) { return ::Alloc(n, MEM_NORMAL); }
+    void Free(void *p) { ::Free(p); }
+};
 static int line;
 static void note(const Platform_Leak *leak, void *) { line = strstr(leak->file, "switches") != NULL ? leak->line : 0; }
 int main() {
@@ -168,11 +172,14 @@ int main() {
 
 @pytest.mark.parametrize(
     "standard, text",
-    [("c99", OWN_NAMES), ("c++98", OWN_NAMES), ("c99", MEMBERS), ("c++98", MEMBERS), ("c++98", METHODS), ("c++20", METHODS)],
-    ids=["own, C", "own, C++", "members, C", "members, C++", "methods", "methods, new"],
+    [
+        pytest.param("c99", OWN_NAMES, id="own, C"), pytest.param("c++98", OWN_NAMES, id="own, C++"),
+        pytest.param("c99", MEMBERS, id="members, C"), pytest.param("c++98", MEMBERS, id="members, C++"),
+        pytest.param("c++98", METHODS, id="methods"), pytest.param("c++20", METHODS, id="methods, new"),
+    ],
 )
 def test_switches(standard, text, tmp_path):
-    """Code with its own Alloc and Free, without the inlines, and with pointers to the functions; members of these names."""
+    """Code with its own Alloc and Free, without the inlines, with pointers to the functions; members of these names."""
     source = tmp_path / "switches.c"
     source.write_text(text)
     run("gcc", *language(standard), *WARNINGS, f"-I{INCLUDE}", source, "-x", "none", *library(), "-o", tmp_path / "own")
@@ -181,34 +188,38 @@ def test_switches(standard, text, tmp_path):
 
 def test_the_two_headers_with_alloc_exclude_each_other(tmp_path):
     source = tmp_path / "both.c"
-    source.write_text('#include "compat/memory_wrapper.h"\n#include "compat/westwood.h"\nint main(void) { return 0; }\n')
+    source.write_text('#include "compat/memory_wrapper.h"\n#include "compat/westwood.h"\nint main(void) { return 0; }')
     done = subprocess.run(["gcc", f"-I{INCLUDE}", "-fsyntax-only", source], capture_output=True, text=True)
     assert done.returncode != 0 and "include compat/westwood.h instead of" in done.stderr
 
 
 # What files include <windows.h> for, as far as memory goes: functions and macros with arguments, constants, types.
 CALLS = """
-    VirtualAlloc VirtualFree VirtualProtect VirtualQuery VirtualLock VirtualUnlock IsBadReadPtr IsBadWritePtr IsBadCodePtr
-    IsBadStringPtr HeapCreate HeapDestroy HeapAlloc HeapReAlloc HeapSize HeapFree HeapValidate HeapCompact HeapWalk HeapLock
-    HeapUnlock GetProcessHeap GetProcessHeaps HeapSetInformation HeapQueryInformation GlobalAlloc GlobalReAlloc GlobalSize
-    GlobalFlags GlobalLock GlobalUnlock GlobalHandle GlobalFree LocalAlloc LocalReAlloc LocalSize LocalFlags LocalLock
-    LocalUnlock LocalHandle LocalFree GlobalMemoryStatus GlobalMemoryStatusEx GetSystemInfo GetLargePageMinimum
-    FlushInstructionCache CreateFileMapping OpenFileMapping MapViewOfFile MapViewOfFileEx UnmapViewOfFile FlushViewOfFile
-    CloseHandle GetLastError SetLastError
+    VirtualAlloc VirtualFree VirtualProtect VirtualQuery VirtualLock VirtualUnlock IsBadReadPtr IsBadWritePtr
+    IsBadCodePtr IsBadStringPtr HeapCreate HeapDestroy HeapAlloc HeapReAlloc HeapSize HeapFree HeapValidate
+    HeapCompact HeapWalk HeapLock HeapUnlock GetProcessHeap GetProcessHeaps HeapSetInformation
+    HeapQueryInformation GlobalAlloc GlobalReAlloc GlobalSize GlobalFlags GlobalLock GlobalUnlock GlobalHandle
+    GlobalFree LocalAlloc LocalReAlloc LocalSize LocalFlags LocalLock LocalUnlock LocalHandle LocalFree
+    GlobalMemoryStatus GlobalMemoryStatusEx GetSystemInfo GetLargePageMinimum FlushInstructionCache
+    CreateFileMapping OpenFileMapping MapViewOfFile MapViewOfFileEx UnmapViewOfFile FlushViewOfFile CloseHandle
+    GetLastError SetLastError
 """.split()
 MACROS = """
-    GlobalAllocPtr GlobalFreePtr GlobalReAllocPtr GlobalPtrHandle GlobalLockPtr GlobalUnlockPtr GlobalDiscard LocalDiscard
-    RtlCopyMemory RtlMoveMemory RtlZeroMemory RtlFillMemory CopyMemory MoveMemory ZeroMemory FillMemory
+    GlobalAllocPtr GlobalFreePtr GlobalReAllocPtr GlobalPtrHandle GlobalLockPtr GlobalUnlockPtr GlobalDiscard
+    LocalDiscard RtlCopyMemory RtlMoveMemory RtlZeroMemory RtlFillMemory CopyMemory MoveMemory ZeroMemory
+    FillMemory
 """.split()
 CONSTANTS = """
-    MEM_LARGE_PAGES=0x20000000 MEM_PHYSICAL=0x400000 MEM_WRITE_WATCH=0x200000 MEM_RESET_UNDO=0x1000000 MEM_RESET=0x80000
-    HEAP_CREATE_ENABLE_EXECUTE=0x40000 MAX_PATH=260 FILE_MAP_ALL_ACCESS=0xF001F SEC_COMMIT=0x8000000
-    PROCESS_HEAP_ENTRY_BUSY=4 HeapCompatibilityInformation=0 HeapEnableTerminationOnCorruption=1
+    MEM_LARGE_PAGES=0x20000000 MEM_PHYSICAL=0x400000 MEM_WRITE_WATCH=0x200000 MEM_RESET_UNDO=0x1000000
+    MEM_RESET=0x80000 HEAP_CREATE_ENABLE_EXECUTE=0x40000 MAX_PATH=260 FILE_MAP_ALL_ACCESS=0xF001F
+    SEC_COMMIT=0x8000000 PROCESS_HEAP_ENTRY_BUSY=4 HeapCompatibilityInformation=0
+    HeapEnableTerminationOnCorruption=1
 """.split()
 TYPES = """
-    LPSTR=8 LPCSTR=8 LONG=4 ULONG=4 LPBYTE=8 HINSTANCE=8 HWND=8 HMODULE=8 SYSTEM_INFO=48 UINT_PTR=8 DWORD_PTR=8 BOOLEAN=1
-    SHORT=2 USHORT=2 CHAR=1 UCHAR=1 INT=4 LONGLONG=8 ULONGLONG=8 LPDWORD=8 PBYTE=8 LPWORD=8 MEMORYSTATUSEX=64
-    PROCESS_HEAP_ENTRY=40 MEMORY_BASIC_INFORMATION=48 SECURITY_ATTRIBUTES=24 HANDLE=8 HGLOBAL=8 FARPROC=8
+    LPSTR=8 LPCSTR=8 LONG=4 ULONG=4 LPBYTE=8 HINSTANCE=8 HWND=8 HMODULE=8 SYSTEM_INFO=48 UINT_PTR=8 DWORD_PTR=8
+    BOOLEAN=1 SHORT=2 USHORT=2 CHAR=1 UCHAR=1 INT=4 LONGLONG=8 ULONGLONG=8 LPDWORD=8 PBYTE=8 LPWORD=8
+    MEMORYSTATUSEX=64 PROCESS_HEAP_ENTRY=40 MEMORY_BASIC_INFORMATION=48 SECURITY_ATTRIBUTES=24 HANDLE=8
+    HGLOBAL=8 FARPROC=8
 """.split()
 
 
@@ -216,7 +227,8 @@ TYPES = """
 def test_names_that_windows_code_uses(standard, tmp_path):
     source = tmp_path / "names.c"
     lines = ['#include "compat/memory_wrapper.h"', "typedef VOID FAR PASCAL function_t(LPSTR, HWND);"]
-    lines += [f"#ifndef {name}\n#error {name}\n#endif" for name in [*MACROS, "INVALID_HANDLE_VALUE", "CALLBACK", "WINAPI"]]
+    macros = [*MACROS, "INVALID_HANDLE_VALUE", "CALLBACK", "WINAPI"]
+    lines += [f"#ifndef {name}\n#error {name}\n#endif" for name in macros]
     checks = [f"sizeof({name}) == {size}" for name, _, size in (item.partition("=") for item in TYPES)]
     checks += [f"{name} == {value}" for name, _, value in (item.partition("=") for item in CONSTANTS)]
     checks += [f"(void *)(size_t)&{name} != NULL" for name in CALLS]
