@@ -182,7 +182,7 @@ def test_switches(standard, text, tmp_path):
     """Code with its own Alloc and Free, without the inlines, with pointers to the functions; members of these names."""
     source = tmp_path / "switches.c"
     source.write_text(text)
-    run("gcc", *language(standard), *WARNINGS, f"-I{INCLUDE}", source, "-x", "none", *library(), "-o", tmp_path / "own")
+    run("g++", *language(standard), *WARNINGS, f"-I{INCLUDE}", source, "-x", "none", *library(), "-o", tmp_path / "own")
     run(tmp_path / "own")
 
 

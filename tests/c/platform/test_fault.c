@@ -92,6 +92,24 @@ static bool committed_pages(void) {
     return base != NULL;
 }
 
+static bool view(void) {
+    HANDLE mapping = CreateFileMapping(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 100000, "sweep");
+    if (mapping == NULL) return false;
+    char *address = MapViewOfFile(mapping, FILE_MAP_WRITE, 0, 0, 0);
+    if (address != NULL) CHECK(address[99999] == 0 && UnmapViewOfFile(address));
+    CHECK(CloseHandle(mapping));
+    return address != NULL;
+}
+
+static bool walk(void) {
+    HANDLE made = HeapCreate(0, 0, 0);
+    if (made == NULL) return false;
+    PROCESS_HEAP_ENTRY entry = {.lpData = NULL};
+    bool good = HeapAlloc(made, 0, 10) != NULL && HeapWalk(made, &entry) && HeapWalk(made, &entry);
+    CHECK(HeapDestroy(made));
+    return good;
+}
+
 static void sweep(work_t work, const char *name) {
     size_t bytes = Platform_Mem_GetAllocated(), count = Platform_Mem_GetCount(), failures = 0;
     for (int persistent = 0; persistent < 2; persistent++) {
@@ -123,6 +141,8 @@ static void sweep_all(void) {
     sweep(movable_memory, "movable_memory");
     sweep(pages, "pages");
     sweep(committed_pages, "committed_pages");
+    sweep(view, "view");
+    sweep(walk, "walk");
 }
 
 static void test_calls(void) {
