@@ -4,7 +4,6 @@
 /* ---- virtual memory ---------------------------------------------------------------------------------------------- */
 
 static void test_reserve_and_commit(void) {
-    char *other;
     base = (char *)VirtualAlloc(NULL, 10 * MIB, MEM_RESERVE, PAGE_READWRITE);
     say("VirtualAlloc, reserve", base != NULL);
     say_number("VirtualAlloc, reserve, below 64 KiB granularity", (size_t)base & 0xFFFF);
@@ -50,7 +49,11 @@ static void test_reserve_and_commit(void) {
     say("VirtualFree, release again", VirtualFree(base, 0, MEM_RELEASE));
     say("VirtualFree, decommit what is released", VirtualFree(base, 4096, MEM_DECOMMIT));
     say("VirtualFree, NULL", VirtualFree(NULL, 0, MEM_RELEASE));
+}
 
+/* pre: `base` is where the last test had its memory. */
+static void test_addresses(void) {
+    char *other;
     other = (char *)VirtualAlloc(base, 1, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
     say_address("VirtualAlloc, at a given address", other);
     say_query("VirtualQuery, one byte is a page", base);
@@ -224,6 +227,10 @@ static void test_heap(void) {
     say("HeapDestroy, with blocks in it", HeapDestroy(heap));
     say("HeapDestroy, empty", HeapDestroy(other));
     say("HeapDestroy, NULL", HeapDestroy(NULL));
+}
+
+static void test_process_heap(void) {
+    char *block;
     say("GetProcessHeap", GetProcessHeap() != NULL && GetProcessHeap() == GetProcessHeap());
     block = (char *)HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, 1000);
     say("HeapAlloc, the process's heap", block != NULL && all_are(block, 1000, 0));
@@ -395,10 +402,12 @@ static void test_macros_and_status(void) {
 int main(void) {
     SetLastError(12345);
     test_reserve_and_commit();
+    test_addresses();
     test_bad_arguments();
     test_protect();
     test_query();
     test_heap();
+    test_process_heap();
     test_fixed_heap();
     test_global_fixed();
     test_global_movable();

@@ -39,13 +39,13 @@ ROOM_ORDER = {
     source_* sources latency profile_internal snapshot live profile"""
 }
 
-# Headers of ISO C. Every other system header belongs to the one layer that wraps what it declares; base wraps the
+# Headers of ISO C, and of C++ the one that new(MEM_CLEAR) needs. Every other system header belongs to the one layer that wraps what it declares; base wraps the
 # operating system, so signal.h and threads.h are not in this list.
 ISO_C = {
     f"{name}.h"
     for name in """assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath time uchar wchar wctype""".split()
-}
+} | {"new"}
 WRAPPED_BY = [
     (re.compile(r"mimalloc(-.*)?\.h"), "alloc"),
     (re.compile(r"malloc\.h|malloc/malloc\.h"), "alloc"),
