@@ -1,5 +1,6 @@
 /* test_block.c: Platform_Alloc, Platform_Free, Platform_Realloc: blocks, flags, errors, and the statistics of one
- * thread. variants: release debug asan tsan valgrind */
+ * thread.
+ * variants: release debug asan tsan valgrind */
 #include "compat/memory_wrapper.h"
 
 #include "../check.h"

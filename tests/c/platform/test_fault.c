@@ -1,5 +1,6 @@
 /* test_fault.c: every request for memory of each call fails, one after the other: NULL or FALSE with an error code, the
- * statistics as they were, and the next attempt succeeds. variants: fault fault-libc */
+ * statistics as they were, and the next attempt succeeds.
+ * variants: fault fault-libc */
 #include "base/fault.h"
 #include "compat/memory_wrapper.h"
 

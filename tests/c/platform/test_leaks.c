@@ -1,5 +1,6 @@
 /* test_leaks.c: leaks are found with their size and line, in every build, when they are looked for; mistakes are
- * reported. variants: release debug asan tsan */
+ * reported.
+ * variants: release debug asan tsan */
 #define _GNU_SOURCE
 #define MEMORY_WRAPPER_ALLOC_MACROS
 #include "compat/memory_wrapper.h"

@@ -1,5 +1,6 @@
 /* test_mapping.c: files and shared memory as memory. What each call gives for memory of no file,
- * tests/platform/conformance_system.c tells. variants: release asan tsan */
+ * tests/platform/conformance_system.c tells.
+ * variants: release asan tsan */
 #include "compat/memory_wrapper.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* test_query.c: memory that others gave, and probing it: nothing that is in use is ever told as free, and no probe
- * touches or faults. What each call gives, tests/platform/conformance_system.c tells. variants: release asan tsan */
+ * touches or faults. What each call gives, tests/platform/conformance_system.c tells.
+ * variants: release asan tsan */
 #include "compat/memory_wrapper.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,6 @@
 /* test_statistics.c: the statistics under threads: exact when they stop, never negative while they run, kept when they
- * end. variants: release debug asan tsan valgrind */
+ * end.
+ * variants: release debug asan tsan valgrind */
 #include "cc/platform.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,6 @@
 /* test_westwood.cpp: code as it was written for Westwood's library compiles with compat/westwood.h, and does what it
- * did. variants: release asan */
+ * did.
+ * variants: release asan */
 #define WESTWOOD_NEW_DELETE
 #include "compat/westwood.h"
 
