@@ -1,10 +1,11 @@
 """The extension module. Private: use the package's modules, which are made of it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from types import GenericAlias
-from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
+from typing import Any, Final, Generic, Literal, NoReturn, TypedDict, TypeVar, final, overload, type_check_only
 
-from typing_extensions import disjoint_base
+from typing_extensions import Buffer, Self, disjoint_base
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -21,6 +22,7 @@ class OrderedMap(Generic[_K, _V]):
     def __iter__(self) -> Iterator[_K]: ...
     def __reversed__(self) -> Iterator[_K]: ...
     def __sizeof__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     @overload
     def get(self, key: _K, default: None = None, /) -> _V | None: ...
@@ -101,7 +103,15 @@ class OrderedMap(Generic[_K, _V]):
     def _set_order(self, cmp: Callable[[Any, Any], int] | None, key: Callable[[Any], Any] | None, /) -> None: ...
     def _compare(self, a: _K, b: _K, /) -> int: ...
     def _iterate(
-        self, kind: Literal["keys", "values", "items"], start: Any, stop: Any, low: bool, high: bool, reverse: bool, /
+        self,
+        kind: Literal["keys", "values", "items"],
+        start: Any,
+        stop: Any,
+        /,
+        *,
+        low: bool = False,
+        high: bool = False,
+        reverse: bool = False,
     ) -> Iterator[Any]: ...
 
 @disjoint_base
@@ -111,6 +121,7 @@ class OrderedSet(Generic[_T]):
     def __iter__(self) -> Iterator[_T]: ...
     def __reversed__(self) -> Iterator[_T]: ...
     def __sizeof__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def add(self, element: _T, /) -> None: ...
     def add_if_absent(self, element: _T, /) -> bool: ...
@@ -152,7 +163,15 @@ class OrderedSet(Generic[_T]):
     def _set_order(self, cmp: Callable[[Any, Any], int] | None, key: Callable[[Any], Any] | None, /) -> None: ...
     def _compare(self, a: _T, b: _T, /) -> int: ...
     def _iterate(
-        self, kind: Literal["keys", "values", "items"], start: Any, stop: Any, low: bool, high: bool, reverse: bool, /
+        self,
+        kind: Literal["keys", "values", "items"],
+        start: Any,
+        stop: Any,
+        /,
+        *,
+        low: bool = False,
+        high: bool = False,
+        reverse: bool = False,
     ) -> Iterator[Any]: ...
 
 @disjoint_base
@@ -205,5 +224,444 @@ class LockFreeStack(Generic[_T]):
     def __reduce__(self) -> NoReturn: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
 
-# The functions below are bindings one to one: their Python callers give them types.
-def __getattr__(name: str) -> Any: ...
+@final
+class OrderedIterator(Generic[_T]):
+    def __iter__(self) -> OrderedIterator[_T]: ...
+    def __next__(self) -> _T: ...
+    def __reduce__(self) -> NoReturn: ...
+
+def queue_set_exceptions(
+    empty: type[BaseException], full: type[BaseException], shut_down: type[BaseException], /
+) -> None: ...
+
+# ---- the runtime's allocator and the process
+
+version: Final[str]
+
+@type_check_only
+class AllocFigures(TypedDict):
+    alloc_count: int
+    free_count: int
+    alloc_bytes: int
+    free_bytes: int
+    current_allocated: int
+    failed_count: int
+    unsized_free_count: int
+    alloc_block_bytes: int
+    free_block_bytes: int
+    current_block_bytes: int
+    thread_count: int
+
+def alloc_stats() -> AllocFigures: ...
+def reset_alloc_stats() -> None: ...
+def alloc_stats_enable(on: bool, /) -> None: ...
+def alloc_stats_enabled() -> bool: ...
+def alloc_select(name: str, /) -> None: ...
+def alloc_selected() -> str: ...
+def heap_bytes() -> tuple[int, int] | None: ...
+def resident_bytes() -> tuple[int, int] | None: ...
+def set_package_directory(path: str, /) -> None: ...
+
+# ---- running a program
+
+def run_program(kind: str, what: Any, arguments: tuple[Any, ...] = (), /) -> NoReturn: ...
+def watch_sigterm(function: Callable[[], object], soon: bool = False, /) -> None: ...
+def unwatch_sigterm() -> None: ...
+def rearm_sigterm() -> None: ...
+@final
+class Wrapped:
+    def __new__(
+        cls,
+        function: Callable[..., Any],
+        before: Callable[..., object] | None = None,
+        after: Callable[..., object] | None = None,
+    ) -> Self: ...
+    @property
+    def __wrapped__(self) -> Callable[..., Any]: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+# ---- profiles
+
+DOMAINS: Final[tuple[str, ...]]
+HOOKED_DOMAINS: Final[tuple[str, ...]]
+BIN_LIMITS: Final[tuple[int, ...]]
+MAX_STACK_DEPTH: Final[int]
+
+@type_check_only
+class DomainFigures(TypedDict):
+    alloc_bytes: float
+    free_bytes: float
+    alloc_block_bytes: float
+    free_block_bytes: float
+    alloc_bytes_variance: float
+    free_bytes_variance: float
+    alloc_count_variance: float
+    free_count_variance: float
+    alloc_bins: list[float]
+    free_bins: list[float]
+
+@type_check_only
+class ThreadFigures(TypedDict):
+    id: int
+    native_id: int
+    name: str
+    alive: bool
+    alloc_count: float
+    free_count: float
+    alloc_bytes: float
+    free_bytes: float
+    sent: float
+    received: float
+
+@type_check_only
+class FlowFigures(TypedDict):
+    alloc_thread: int
+    free_thread: int
+    count: float
+    bytes: float
+
+@type_check_only
+class PointFigures(TypedDict):
+    seconds: float
+    current: float
+    peak: float
+    alloc_count: float
+    free_count: float
+    alloc_bytes: float
+
+@type_check_only
+class LatencyFigures(TypedDict):
+    name: str
+    overhead_ns: float
+    floor_ns: float
+    timed_fraction: float
+    alloc_sum_ns: float
+    free_sum_ns: float
+    alloc_timed: float
+    free_timed: float
+    alloc_counts: list[float]
+    free_counts: list[float]
+
+@type_check_only
+class Figures(TypedDict):
+    alloc_count: float
+    free_count: float
+    alloc_bytes: float
+    free_bytes: float
+    current: float
+    peak: float
+    peak_seconds: float
+    peak_error: float
+    cross_thread_frees: float
+    samples: float
+    untracked_frees: float
+    failed: float
+    dropped_records: float
+    dropped_stacks: float
+    seconds: float
+    start_wall_ns: int
+    end_wall_ns: int
+    estimated: bool
+    domains: dict[str, DomainFigures]
+    threads: list[ThreadFigures]
+    flows: list[FlowFigures]
+    points: list[PointFigures]
+    latency: LatencyFigures
+
+@type_check_only
+class BlockFigures(TypedDict):
+    address: int
+    size: int
+    thread: int
+    wall_ns: int
+    site: int
+
+@type_check_only
+class SiteFigures(TypedDict):
+    site: int
+    held: bool
+    count: float
+    bytes: float
+    stack: tuple[tuple[str, int, str], ...]
+
+@type_check_only
+class LiveFigures(TypedDict):
+    count: float
+    bytes: float
+    held_count: float
+    held_bytes: float
+    blocks: list[BlockFigures]
+    sites: list[SiteFigures]
+
+@final
+class Profile:
+    def __init__(
+        self,
+        domains: int,
+        sample_rate: float,
+        sample_interval: int,
+        latency: bool,
+        timestamps: bool,
+        stack_depth: int,
+    ) -> None: ...
+    def stop(self) -> None: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
+    def read(self, buckets: int, /) -> Figures: ...
+    def live(self, cap: int, /) -> LiveFigures: ...
+    def __reduce__(self) -> NoReturn: ...
+
+def pause_thread() -> bool: ...
+def resume_thread(paused: bool, /) -> None: ...
+def name_thread(native_id: int, name: str, /) -> bool: ...
+def clear_type_cache() -> int: ...
+def install_hooks(domains: int, /) -> None: ...
+def remove_hooks(domains: int, /) -> None: ...
+def check_hooks(domains: int, /) -> int: ...
+def object_heap_text() -> str: ...
+
+# ---- safe memory reclamation
+
+@type_check_only
+class OptionLimits(TypedDict):
+    name: str
+    initial: int
+    least: int
+    most: int
+
+@type_check_only
+class ReclamationFigures(TypedDict):
+    name: str
+    scheme: Literal["ibr", "debra", "epoch", "none"]
+    asymmetric: bool
+    retired_nodes: int
+    retired_bytes: int
+    reclaimed_nodes: int
+    reclaimed_bytes: int
+    pending_nodes: int
+    pending_bytes: int
+    peak_pending_nodes: int
+    peak_pending_bytes: int
+    orphaned_nodes: int
+    epoch: int
+    oldest_epoch: int
+    polls: int
+    scans: int
+    barriers: int
+    neutralizations: int
+    signals: int
+    fallbacks: int
+    threads: int
+    stalled_threads: int
+    delay_recorded: int
+    delay_sum_ns: int
+
+@type_check_only
+class ReclamationThread(TypedDict):
+    thread_id: int
+    native_id: int
+    name: str
+    inside: bool
+    stalled: bool
+    deaf: bool
+    epoch_lag: int
+    retired_nodes: int
+    pending_nodes: int
+    pending_bytes: int
+    neutralized: int
+
+def smr_options() -> list[OptionLimits]: ...
+def smr_option(name: str, /) -> int: ...
+def set_smr_option(name: str, value: int, /) -> None: ...
+def smr_schemes() -> list[str]: ...
+def smr_scheme() -> str: ...
+def set_smr_scheme(name: str, /) -> None: ...
+def smr_domains() -> list[int]: ...
+def smr_stats(id: int, /) -> ReclamationFigures | None: ...
+def smr_threads(id: int, /) -> list[ReclamationThread]: ...
+def record_smr_delays(id: int, on: bool, /) -> bool: ...
+def smr_delay_histogram(id: int, buckets: int, /) -> list[int] | None: ...
+
+# ---- pluggable allocators
+
+MAX_DEBUG_FRAMES: Final[int]
+
+@type_check_only
+class CoreFigures(TypedDict):
+    current: int
+    high_water: int
+    count: int
+    current_count: int
+    highest_count: int
+    largest: int
+    failed: int
+
+@type_check_only
+class BufferFigures(TypedDict):
+    capacity: int
+    used: int
+    peak_used: int
+    live_blocks: int
+    free_blocks: int
+    largest_free: int
+    failed: int
+
+@type_check_only
+class ProblemFigures(TypedDict):
+    kind: str
+    address: int
+    bytes: int
+    blocks: int
+    distance: int
+    title: str
+    text: str
+
+def mem_config(
+    *,
+    backend: str,
+    status: bool,
+    buffer_bytes: int,
+    min_block: int,
+    debug_below: str,
+    frames: int,
+    quarantine_bytes: int,
+    keep_problems: bool,
+) -> None: ...
+def mem_shutdown() -> None: ...
+def mem_configured() -> str: ...
+def mem_backends() -> list[str]: ...
+def mem_status(reset: bool, /) -> CoreFigures: ...
+def mem_soft_limit(bytes: int, /) -> int: ...
+def mem_hard_limit(bytes: int, /) -> int: ...
+def mem_buffer_status(backend: str, /) -> BufferFigures | None: ...
+def mem_debug_check() -> int: ...
+def mem_debug_mark() -> int: ...
+def mem_debug_leaks(mark: int, /) -> int: ...
+def take_problems() -> tuple[list[ProblemFigures], int]: ...
+def sqlite3_mem_methods(backend: str, /) -> int | None: ...
+
+# ---- regions
+
+FILE_ADVICE: Final[tuple[str, ...]]
+
+@type_check_only
+class ArenaFigures(TypedDict):
+    used: int
+    reserved: int
+    blocks: int
+
+@type_check_only
+class HeapFigures(TypedDict):
+    reserved: int
+    blocks: int
+    allocations: int
+
+@type_check_only
+class PoolFigures(TypedDict):
+    block_size: int
+    stride: int
+    blocks: int
+    live: int
+    chunks: int
+    reserved: int
+
+@final
+class Block(Buffer):
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def address(self) -> int: ...
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, key: int, /) -> int: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> memoryview: ...
+    @overload
+    def __setitem__(self, key: int, value: int, /) -> None: ...
+    @overload
+    def __setitem__(self, key: slice, value: Buffer, /) -> None: ...
+    def __delitem__(self, key: int | slice, /) -> NoReturn: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+        def __release_buffer__(self, view: memoryview, /) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Mark:
+    def __enter__(self) -> Mark: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@disjoint_base
+class Arena:
+    @property
+    def closed(self) -> bool: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+    def __init__(self, start_size: int, allocator: str | None) -> None: ...
+    def adopt(self) -> None: ...
+    def mark(self) -> Mark: ...
+    def rewind(self, mark: Mark, /) -> None: ...
+    def reset(self) -> None: ...
+    def trim(self) -> None: ...
+    def _alloc(self, size: int, alignment: int, /) -> Block: ...
+    def _status(self) -> ArenaFigures: ...
+
+@disjoint_base
+class Heap:
+    @property
+    def closed(self) -> bool: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+    def __init__(self, start_size: int, standard_size: int, allocator: str | None) -> None: ...
+    def adopt(self) -> None: ...
+    def checkpoint(self) -> Mark: ...
+    def release(self, checkpoint: Mark, /) -> None: ...
+    def empty(self) -> None: ...
+    def top(self) -> Block | None: ...
+    def free_top(self) -> None: ...
+    def validate(self) -> bool: ...
+    def _alloc(self, size: int, alignment: int, /) -> Block: ...
+    def _status(self) -> HeapFigures: ...
+
+@disjoint_base
+class Pool:
+    @property
+    def closed(self) -> bool: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+    def __init__(
+        self, block_size: int, alignment: int, blocks: int, fixed: bool, allocator: str | None
+    ) -> None: ...
+    def alloc(self) -> Block: ...
+    def free(self, block: Block, /) -> None: ...
+    def _status(self) -> PoolFigures: ...
+
+@disjoint_base
+class MappedFile(Buffer):
+    @property
+    def closed(self) -> bool: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+    def __init__(self, path: str | bytes, copy_on_write: bool) -> None: ...
+    @property
+    def truncated(self) -> bool: ...
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, key: int, /) -> int: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> memoryview: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+        def __release_buffer__(self, view: memoryview, /) -> None: ...
+    def _read(self, start: int, length: int, /) -> bytes: ...
+    def _find(self, part: Buffer, start: int, end: int, from_end: bool, /) -> int: ...
+    def _advise(self, advice: str, start: int, length: int, /) -> None: ...

@@ -19,7 +19,7 @@ from . import _core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from .memory.statistics import AllocStats
@@ -46,7 +46,7 @@ def alloc_stats() -> AllocStats:
     """The runtime's allocation statistics; all zero while ``enable_alloc_statistics`` was never on."""
     from .memory.statistics import AllocStats
 
-    return AllocStats(*_core.alloc_stats())
+    return AllocStats(**_core.alloc_stats())
 
 
 def reset_alloc_stats() -> None:
@@ -74,7 +74,7 @@ class _Option:
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _ALLOCATORS = {"mimalloc": "mimalloc", "libc": "libc"}
-_SCHEMES = {name: name for name in ("ibr", "debra", "epoch", "none")}
+_SCHEMES = {name: name for name in _core.smr_schemes()}
 
 # Options of the domains of safe memory reclamation that are made later; defaults and ranges are libcc's.
 _SMR_OPTIONS = {
@@ -91,6 +91,11 @@ _SMR_OPTIONS = {
 }
 
 
+def _one_of(names: Iterable[str]) -> str:
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} or {last}"
+
+
 def _integer(text: str) -> int:
     """The number that a text is; KeyError for any other."""
     try:
@@ -99,9 +104,10 @@ def _integer(text: str) -> int:
         raise KeyError(text) from None
 
 
-def _smr_option(name: str, default: int, least: int, most: int) -> _Option:
+def _smr_option(limits: _core.OptionLimits) -> _Option:
+    name, least, most = limits["name"], limits["least"], limits["most"]
     return _Option(
-        default=default,
+        default=limits["initial"],
         accepts=f"an int, {least} to {most}",
         parse=_integer,
         check=lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most,
@@ -123,7 +129,7 @@ _OPTIONS: dict[str, _Option] = {
     ),
     "allocator": _Option(
         default="mimalloc",
-        accepts="'mimalloc' or 'libc'",
+        accepts=_one_of(_ALLOCATORS),
         parse=lambda text: _ALLOCATORS[text.strip().lower()],
         check=lambda value: isinstance(value, str) and value in _ALLOCATORS,
         get=_core.alloc_selected,
@@ -132,14 +138,14 @@ _OPTIONS: dict[str, _Option] = {
     ),
     "smr": _Option(
         default="ibr",
-        accepts="'ibr', 'debra', 'epoch' or 'none'",
+        accepts=_one_of(_SCHEMES),
         parse=lambda text: _SCHEMES[text.strip().lower()],
         check=lambda value: isinstance(value, str) and value in _SCHEMES,
         get=_core.smr_scheme,
         set=_core.set_smr_scheme,
         description="the scheme of later domains of safe memory reclamation; epoch and none are for comparison",
     ),
-    **{f"smr_{name}": _smr_option(name, *limits) for name, *limits in _core.smr_options()},
+    **{f"smr_{limits['name']}": _smr_option(limits) for limits in _core.smr_options()},
 }
 
 _lock = allocate_lock()  # libcc's options of a domain are read, changed and written together

@@ -30,7 +30,7 @@ from collections.abc import (
 )
 from reprlib import recursive_repr
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from .. import _core
 from .ordered import bounds, empty_copy, make, order_of, order_text, recipe, state_of
@@ -56,7 +56,7 @@ class _Range:
         self, mapping: Any, start: Any, stop: Any, inclusive: tuple[bool, bool], reverse: bool
     ) -> None:
         self._mapping = mapping
-        self._range = (start, stop, bounds(inclusive), bool(reverse))
+        self._range = (start, stop, bounds(inclusive), bool(reverse))  # type: ignore[misc]  # a slot of the views
 
     @property
     def mapping(self) -> MappingProxyType[Any, Any]:
@@ -65,7 +65,9 @@ class _Range:
 
     def _iterate(self, backwards: bool) -> Iterator[Any]:
         start, stop, (low, high), reverse = self._range
-        iterator: Iterator[Any] = self._mapping._iterate(self._kind, start, stop, low, high, reverse != backwards)
+        iterator: Iterator[Any] = self._mapping._iterate(
+            self._kind, start, stop, low=low, high=high, reverse=reverse != backwards
+        )
         return iterator
 
     def __len__(self) -> int:
@@ -160,7 +162,12 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
 
         @overload
         def __init__(
-            self, *, cmp: Callable[[K, K], int] | None = None, key: Callable[[K], Any] | None = None
+            self,
+            other: tuple[()] = (),
+            /,
+            *,
+            cmp: Callable[[K, K], int] | None = None,
+            key: Callable[[K], Any] | None = None,
         ) -> None: ...
         @overload
         def __init__(
@@ -187,14 +194,14 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         other: Any = (),
         /,
         *,
-        cmp: Callable[[K, K], int] | None = None,
-        key: Callable[[K], Any] | None = None,
+        cmp: Callable[[Any, Any], int] | None = None,
+        key: Callable[[Any], Any] | None = None,
         **items: Any,
     ) -> None:
         self._set_order(cmp, key)
         self.update(other, **items)
 
-    def update(self, other: Any = (), /, **items: Any) -> None:  # type: ignore[override]
+    def update(self, other: Any = (), /, **items: Any) -> None:
         """Stores all pairs of a mapping (what has `keys`) or of an iterable, then the keywords; each atomically."""
         if isinstance(other, (_OrderedMap, dict)):  # theirs may lose keys meanwhile
             pairs: Iterable[Any] = other.items()
@@ -253,7 +260,7 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
 
         Weakly consistent, as an iterator that ran at once.
         """
-        return list(self._iterate("items", None, None, True, True, False))
+        return list(self._iterate("items", None, None))
 
     def copy(self) -> Self:
         """A map of the same type, order and attributes with the same keys and values; __init__ is not called.
@@ -268,10 +275,10 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
     @classmethod
     def fromkeys(cls, keys: Iterable[K], value: Any = None) -> Self:
         """A new map with these keys, all with the same value."""
-        self = cls()
+        result: Any = cls()
         for key in keys:
-            self[key] = value
-        return self
+            result[key] = value
+        return cast("Self", result)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return make, recipe(self), state_of(self), None, iter(self.snapshot())
@@ -321,7 +328,7 @@ class _OrderedMap(_core.OrderedMap[K, V], MutableMapping[K, V]):
         result.update(self)
         return result
 
-    def __ior__(self, other: Any) -> Self:
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]  # it takes more than __or__, as dict's does
         """As `update`."""
         self.update(other)
         return self

@@ -33,7 +33,7 @@ def make(cls: type[Any], cmp: Any, key: Any, *arguments: Any) -> Any:
 
 def recipe(container: Any) -> tuple[Any, ...]:
     """The arguments of `make` for an instance like this."""
-    new_arguments = getattr(container, "__getnewargs__", tuple)()
+    new_arguments: tuple[Any, ...] = getattr(container, "__getnewargs__", tuple)()
     return type(container), *order_of(container), *new_arguments
 
 

@@ -69,7 +69,8 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
 
         `inclusive` tells for each of the two bounds whether it belongs to the range.
         """
-        return self._iterate("keys", start, stop, *bounds(inclusive), bool(reverse))
+        low, high = bounds(inclusive)
+        return self._iterate("keys", start, stop, low=low, high=high, reverse=bool(reverse))
 
     def snapshot(self) -> list[T]:
         """All elements in order, in a list of the caller's own. Weakly consistent, as an iterator that ran at once."""
@@ -194,7 +195,7 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
     __rand__ = __and__
     __rxor__ = __xor__
 
-    def __ior__(self, other: AbstractSet[Any]) -> Self:  # type: ignore[override,misc]
+    def __ior__(self, other: AbstractSet[Any]) -> Self:
         if not isinstance(other, AbstractSet):
             return NotImplemented
         self.update(other)
@@ -212,7 +213,7 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
         self.difference_update(other)
         return self
 
-    def __ixor__(self, other: AbstractSet[Any]) -> Self:  # type: ignore[override,misc]
+    def __ixor__(self, other: AbstractSet[Any]) -> Self:
         if not isinstance(other, AbstractSet):
             return NotImplemented
         self.symmetric_difference_update(other)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from ._format import display, finite
 
@@ -46,7 +46,7 @@ class Families:
         family: Any = self._maker(name)(name, self._table[name][1], labels=[label])
         for key, total in totals.items():
             family.add_metric([key], total)
-        return family
+        return cast("Metric", family)
 
     def histogram(
         self,

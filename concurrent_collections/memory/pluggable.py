@@ -30,7 +30,6 @@ __all__ = [
     "AllocatorStatus", "BufferStatus", "Debugger", "MemoryProblem", "MemoryProblemError", "allocators", "debug",
 ]  # fmt: skip
 
-_OK, _MEMORY, _ARGUMENT, _STATE = 0, 1, 2, 3  # cc_status_t
 _MOST = 1 << 62
 
 
@@ -65,9 +64,6 @@ class BufferStatus:
     largest_free: int
     """The largest request that would be met now."""
     failed: int
-
-
-_KINDS = {1: "overrun", 2: "underrun", 3: "double free", 4: "foreign free", 5: "use after free", 6: "leak"}
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,7 @@ class _Allocators:
             _optional_int("buffer_bytes", buffer_bytes, 1),
             _optional_int("min_block", min_block, 8, 1 << 20),
             checked_choice("debug_below", debug_below, tuple(name for name in self.backends if name != "debug")),
-            checked_int("frames", frames, 0, 32),
+            checked_int("frames", frames, 0, _core.MAX_DEBUG_FRAMES),
             _optional_int("quarantine_bytes", quarantine_bytes, 1),
         )
 
@@ -159,13 +155,13 @@ class _Allocators:
 
     def status(self, *, reset: bool = False) -> AllocatorStatus:
         """The status now; reset: marks go down to the present values and counts to 0, after it is read."""
-        return AllocatorStatus(*_core.mem_status(31 if checked_flag("reset", reset) else 0))
+        return AllocatorStatus(**_core.mem_status(checked_flag("reset", reset)))
 
     def buffer_status(self, backend: str | None = None) -> BufferStatus | None:
         """How full the buffer of static or buddy (default: of the core's backend) is; None where there is none now."""
         name = self.backend if backend is None else checked_choice("backend", backend, self.backends)
         figures = _core.mem_buffer_status(name)
-        return None if figures is None else BufferStatus(*figures)
+        return None if figures is None else BufferStatus(**figures)
 
     @property
     def soft_limit(self) -> int:
@@ -188,20 +184,17 @@ class _Allocators:
     def _configure(self, keep_problems: bool, *arguments: Any) -> None:
         backend, status, buffer_bytes, min_block, below, frames, quarantine = arguments
         with self._lock:
-            result = _core.mem_config(
-                backend, status, buffer_bytes or 0, min_block or 0, below, frames, quarantine or 0, keep_problems
+            _core.mem_config(
+                backend=backend,
+                status=status,
+                buffer_bytes=buffer_bytes or 0,
+                min_block=min_block or 0,
+                debug_below=below,
+                frames=frames,
+                quarantine_bytes=quarantine or 0,
+                keep_problems=keep_problems,
             )
-            if result == _OK:
-                self._arguments = (keep_problems, *arguments)
-        if result == _MEMORY:
-            raise MemoryError(f"no memory for the {backend} allocator")
-        if result == _ARGUMENT:
-            raise ValueError(f"buffer_bytes must be larger for the {backend} allocator, not {buffer_bytes!r}")
-        if result != _OK:
-            raise RuntimeError(
-                "the allocators are in use: free what was allocated and call allocators.shutdown(), and "
-                "sqlite.use(None) if SQLite runs on them, before they are configured anew"
-            )
+            self._arguments = (keep_problems, *arguments)
 
 
 allocators = _Allocators()
@@ -223,7 +216,7 @@ class Debugger:
 
     def _collect(self) -> list[MemoryProblem]:
         found, _ = _core.take_problems()
-        new = [MemoryProblem(_KINDS[kind], *rest) for kind, *rest in found]
+        new = [MemoryProblem(**problem) for problem in found]
         self.problems += new
         return new
 
@@ -245,7 +238,7 @@ def debug(
     checked_flag("raise_on_problem", raise_on_problem)
     others = tuple(name for name in allocators.backends if name != "debug")
     before = allocators._arguments
-    arguments = (checked_choice("below", below, others), checked_int("frames", frames, 0, 32))
+    arguments = (checked_choice("below", below, others), checked_int("frames", frames, 0, _core.MAX_DEBUG_FRAMES))
     allocators._configure(True, "debug", True, None, None, *arguments, None)
     _core.take_problems()
     debugger = Debugger()

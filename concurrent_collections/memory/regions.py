@@ -102,7 +102,7 @@ class Arena(_core.Arena):
 
     def status(self) -> ArenaStatus:
         """The figures now."""
-        return ArenaStatus(*self._status())
+        return ArenaStatus(**self._status())
 
 
 class Heap(_core.Heap):
@@ -140,7 +140,7 @@ class Heap(_core.Heap):
 
     def status(self) -> HeapStatus:
         """The figures now."""
-        return HeapStatus(*self._status())
+        return HeapStatus(**self._status())
 
 
 class Pool(_core.Pool):
@@ -171,19 +171,16 @@ class Pool(_core.Pool):
     ) -> None:
         checked_flag("fixed", fixed)
         super().__init__(
-            checked_int("block_size", block_size, 1, _MOST),
-            0 if alignment is None else _checked_alignment(alignment),
-            0 if blocks is None else checked_int("blocks", blocks, 1, (1 << 32) - 2),
-            fixed,
-            _checked_allocator(allocator),
+            block_size=checked_int("block_size", block_size, 1, _MOST),
+            alignment=0 if alignment is None else _checked_alignment(alignment),
+            blocks=0 if blocks is None else checked_int("blocks", blocks, 1, (1 << 32) - 2),
+            fixed=fixed,
+            allocator=_checked_allocator(allocator),
         )
 
     def status(self) -> PoolStatus:
         """The figures now. Takes time in proportion to the blocks."""
-        return PoolStatus(*self._status())
-
-
-_ADVICE = {"normal": 0, "sequential": 1, "random": 2, "will need": 3, "don't need": 4}
+        return PoolStatus(**self._status())
 
 
 class MappedFile(_core.MappedFile):
@@ -243,11 +240,11 @@ class MappedFile(_core.MappedFile):
 
     def advise(self, advice: str, start: int = 0, length: int | None = None) -> None:
         """Tell the system how a range will be read: "normal", "sequential", "random", "will need" or "don't need"."""
-        if advice not in _ADVICE:
-            raise ValueError(f"advice must be one of {', '.join(map(repr, _ADVICE))}, not {advice!r}")
+        if advice not in _core.FILE_ADVICE:
+            raise ValueError(f"advice must be one of {', '.join(map(repr, _core.FILE_ADVICE))}, not {advice!r}")
         start = checked_int("start", start, 0, len(self))
         rest = len(self) - start
-        self._advise(_ADVICE[advice], start, rest if length is None else checked_int("length", length, 0, rest))
+        self._advise(advice, start, rest if length is None else checked_int("length", length, 0, rest))
 
     def _search(self, part: ReadableBuffer, start: int, end: int | None, from_end: bool) -> int:
         start, end, _ = slice(start, end).indices(len(self)) if start <= len(self) else (start, end or 0, 0)
@@ -256,7 +253,7 @@ class MappedFile(_core.MappedFile):
         return self._find(part, start, end, from_end)
 
 
-def _copied(region: Any, data: ReadableBuffer) -> _core.Block:
+def _copied(region: Arena | Heap, data: ReadableBuffer) -> _core.Block:
     with memoryview(data) as view, view.cast("B") as source:
         block = region.alloc(len(source))
         block[:] = source
@@ -264,9 +261,10 @@ def _copied(region: Any, data: ReadableBuffer) -> _core.Block:
 
 
 def _checked_alignment(value: Any) -> int:
-    if checked_int("alignment", value, 1, 4096) & (value - 1):
+    alignment = checked_int("alignment", value, 1, 4096)
+    if alignment & (alignment - 1):
         raise ValueError(f"alignment must be a power of two up to 4096, not {value!r}")
-    return value
+    return alignment
 
 
 def _checked_allocator(value: Any) -> str | None:

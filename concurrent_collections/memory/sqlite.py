@@ -105,7 +105,8 @@ def library() -> str:
 
     Raises RuntimeError when that one cannot be reached: where it is linked statically into Python.
     """
-    return _library().sqlite3_libversion().decode()
+    version: bytes = _library().sqlite3_libversion()
+    return version.decode()
 
 
 def use(backend: str | None = "mimalloc") -> None:
@@ -128,7 +129,8 @@ def use(backend: str | None = "mimalloc") -> None:
         sqlite.sqlite3_shutdown()
         before = _Methods()
         sqlite.sqlite3_config(_CONFIG_GETMALLOC, ctypes.byref(before))
-        wanted = _Methods() if backend is None else _Methods.from_address(_core.sqlite3_mem_methods(backend))
+        address = None if backend is None else _core.sqlite3_mem_methods(backend)
+        wanted = _Methods() if address is None else _Methods.from_address(address)
         result = sqlite.sqlite3_config(_CONFIG_MALLOC, ctypes.byref(wanted))
         if result == _SQLITE_OK:
             result = sqlite.sqlite3_initialize()

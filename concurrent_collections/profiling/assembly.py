@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,9 +23,7 @@ from .report import (
     TimelinePoint,
 )
 
-DOMAINS = ("runtime", "raw", "mem", "object", "sqlite")
-PYTHON_DOMAINS = DOMAINS[1:4]  # those that are seen through CPython's hooks
-_LIMITS: tuple[int, ...] = _core.bin_limits()
+_LIMITS = _core.BIN_LIMITS
 _AVERAGE_SECONDS = 1.0  # time constant of the moving average
 
 
@@ -60,51 +58,147 @@ def _histogram(bins: list[float], total_bytes: float) -> SizeHistogram:
     return SizeHistogram(buckets, _count(sum(bins)), _count(total_bytes))
 
 
-def _timeline(points: list[tuple[float, ...]]) -> list[TimelinePoint]:
+def _timeline(points: list[_core.PointFigures]) -> list[TimelinePoint]:
     result: list[TimelinePoint] = []
     time = allocated = 0.0
     average: float | None = None
-    for seconds, current, peak, alloc_count, free_count, alloc_bytes in points:
-        elapsed = seconds - time
+    for point in points:
+        elapsed = point["seconds"] - time
         if elapsed <= 0:
             continue
-        rate = max(0.0, (alloc_count - allocated) / elapsed)
+        rate = max(0.0, (point["alloc_count"] - allocated) / elapsed)
         weight = 1 - math.exp(-elapsed / _AVERAGE_SECONDS)
         average = rate if average is None else average + weight * (rate - average)
         result.append(
             TimelinePoint(
-                seconds, _count(current), _count(peak), _count(alloc_count), _count(free_count), _count(alloc_bytes),
-                rate, average,
+                time=point["seconds"],
+                current_allocated=_count(point["current"]),
+                peak_allocated=_count(point["peak"]),
+                alloc_count=_count(point["alloc_count"]),
+                free_count=_count(point["free_count"]),
+                alloc_bytes=_count(point["alloc_bytes"]),
+                alloc_rate=rate,
+                alloc_rate_average=average,
             )
-        )  # fmt: skip
-        time, allocated = seconds, alloc_count
+        )
+        time, allocated = point["seconds"], point["alloc_count"]
     return result
 
 
-def _frame_text(frame: tuple[str, int | None, str]) -> str:
+def _frame_text(frame: tuple[str, int, str]) -> str:
     file, line, function = frame
     return f"{file}:{line} in {function}" if line else f"{file} in {function}"
 
 
-def _stack_text(stack: tuple[tuple[str, int | None, str], ...]) -> list[str]:
+def _stack_text(stack: tuple[tuple[str, int, str], ...]) -> list[str]:
     # CPython runs __init__ under a frame of its own that has no line.
     return [_frame_text(frame) for frame in stack if frame[0] != "__init__"]
 
 
 def _threads(
-    raw: dict[str, Any], names: dict[int, str]
+    figures: list[_core.ThreadFigures], names: dict[int, str]
 ) -> tuple[list[ThreadMemoryStats], dict[int, str | None]]:
     threads, by_id = [], {}
-    for thread_id, native_id, name, alive, allocs, frees, alloc_bytes, free_bytes, sent, received in raw["threads"]:
-        name = name or names.get(native_id)
-        by_id[thread_id] = name
+    for thread in figures:
+        name = by_id[thread["id"]] = thread["name"] or names.get(thread["native_id"])
         threads.append(
             ThreadMemoryStats(
-                thread_id, name, _count(allocs), _count(frees), _count(alloc_bytes), _count(free_bytes), _count(sent),
-                _count(received), native_id, alive,
+                thread_id=thread["id"],
+                thread_name=name,
+                alloc_count=_count(thread["alloc_count"]),
+                free_count=_count(thread["free_count"]),
+                alloc_bytes=_count(thread["alloc_bytes"]),
+                free_bytes=_count(thread["free_bytes"]),
+                cross_thread_frees_sent=_count(thread["sent"]),
+                cross_thread_frees_received=_count(thread["received"]),
+                native_id=thread["native_id"],
+                alive=thread["alive"],
             )
-        )  # fmt: skip
+        )
     return threads, by_id
+
+
+def _flows(flows: list[_core.FlowFigures], names: dict[int, str | None]) -> list[CrossThreadFlow]:
+    return [
+        CrossThreadFlow(
+            alloc_thread_id=flow["alloc_thread"],
+            alloc_thread_name=names.get(flow["alloc_thread"]),
+            free_thread_id=flow["free_thread"],
+            free_thread_name=names.get(flow["free_thread"]),
+            count=_count(flow["count"]),
+            bytes=_count(flow["bytes"]),
+        )
+        for flow in sorted(flows, key=lambda flow: -flow["count"])
+    ]
+
+
+@dataclass
+class _Domains:
+    """The domains that a profile saw: each one's statistics and histogram, and what they come to together."""
+
+    stats: dict[str, DomainStats] = field(default_factory=dict)
+    histograms: dict[str, SizeHistogram] = field(default_factory=dict)
+    bins: list[float] = field(default_factory=lambda: [0.0] * len(_LIMITS))
+    block_bytes: float = 0.0
+    variance: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("alloc_bytes", "free_bytes", "alloc_count", "free_count"), 0.0)
+    )
+
+    def add(self, name: str, figures: _core.DomainFigures) -> None:
+        alloc_bins, free_bins = figures["alloc_bins"], figures["free_bins"]
+        blocks = figures["alloc_block_bytes"] - figures["free_block_bytes"]
+        self.stats[name] = DomainStats(
+            alloc_count=_count(sum(alloc_bins)),
+            free_count=_count(sum(free_bins)),
+            alloc_bytes=_count(figures["alloc_bytes"]),
+            free_bytes=_count(figures["free_bytes"]),
+            current_allocated=_count(figures["alloc_bytes"] - figures["free_bytes"]),
+            current_block_bytes=_count(blocks),
+        )
+        self.block_bytes += max(0.0, blocks)
+        self.histograms[name] = _histogram(alloc_bins, figures["alloc_bytes"])
+        self.bins = [a + b for a, b in zip(self.bins, alloc_bins)]
+        self.variance["alloc_bytes"] += figures["alloc_bytes_variance"]
+        self.variance["free_bytes"] += figures["free_bytes_variance"]
+        self.variance["alloc_count"] += figures["alloc_count_variance"]
+        self.variance["free_count"] += figures["free_count_variance"]
+
+    def standard_error(self) -> dict[str, float]:
+        """Of the estimates of a sampled profile, by field of the report."""
+        errors = {name: math.sqrt(max(0.0, value)) for name, value in self.variance.items()}
+        # The live blocks' share of the samples' variance is what was not freed.
+        live = self.variance["alloc_bytes"] - self.variance["free_bytes"]
+        errors["current_allocated"] = math.sqrt(max(0.0, live))
+        return errors
+
+
+def _latency(figures: _core.LatencyFigures, buckets: int) -> LatencyDistribution:
+    return LatencyDistribution(
+        alloc=measures.buckets_of(figures["alloc_counts"]),
+        free=measures.buckets_of(figures["free_counts"]),
+        alloc_samples=round(figures["alloc_timed"]),
+        free_samples=round(figures["free_timed"]),
+        alloc_sum_ns=figures["alloc_sum_ns"],
+        free_sum_ns=figures["free_sum_ns"],
+        timed_fraction=figures["timed_fraction"],
+        relative_error=measures.relative_error(buckets),
+        floor_ns=figures["floor_ns"],
+        overhead_ns=figures["overhead_ns"],
+        clock=figures["name"],
+    )
+
+
+def _percentiles(figures: _core.LatencyFigures, wanted: bool) -> dict[str, float | None]:
+    result: dict[str, float | None] = {}
+    floor = figures["floor_ns"]
+    for kind, counts, total in (
+        ("alloc", figures["alloc_counts"], figures["alloc_timed"]),
+        ("free", figures["free_counts"], figures["free_timed"]),
+    ):
+        for label, share in measures.PERCENTILES:
+            value = measures.percentile(counts, total, share, floor) if wanted else None
+            result[f"{kind}_latency_{label}"] = value
+    return result
 
 
 def _accuracy(report: MemoryProfilerReport, sampled: bool, incomplete: bool) -> dict[str, Accuracy]:
@@ -123,8 +217,8 @@ def _accuracy(report: MemoryProfilerReport, sampled: bool, incomplete: bool) -> 
     }  # fmt: skip
     uncounted = sampled or incomplete or report.dropped_records > 0
     result: dict[str, Accuracy] = {}
-    for field in fields(report):
-        name = field.name
+    for one in fields(report):
+        name = one.name
         if getattr(report, name) is None:
             result[name] = "unknown"
         elif name in always_exact:
@@ -146,8 +240,8 @@ def _accuracy(report: MemoryProfilerReport, sampled: bool, incomplete: bool) -> 
 
 def assemble(
     options: Options,
-    raw: dict[str, Any],
-    live: tuple[Any, ...] | None,
+    raw: _core.Figures,
+    live: _core.LiveFigures | None,
     names: dict[int, str],
     notes: list[str],
     runtime_is_complete: bool,
@@ -156,102 +250,31 @@ def assemble(
 
     ``notes`` tell of conflicts that kept allocations from being seen.
     """
-    seconds = raw["seconds"]
-    domains: dict[str, DomainStats] = {}
-    histograms: dict[str, SizeHistogram] = {}
-    bins_sum = [0.0] * len(_LIMITS)
-    block_bytes = 0.0
-    variance = {"alloc_bytes": 0.0, "free_bytes": 0.0, "alloc_count": 0.0, "free_count": 0.0}
-    for name, figures in zip(DOMAINS, raw["domains"]):
-        if name not in options.domains:
-            continue
-        (alloc_bytes, free_bytes, alloc_blocks, free_blocks, alloc_bytes_variance, free_bytes_variance,
-         alloc_count_variance, free_count_variance, alloc_bins, free_bins) = figures  # fmt: skip
-        domains[name] = DomainStats(
-            _count(sum(alloc_bins)), _count(sum(free_bins)), _count(alloc_bytes), _count(free_bytes),
-            _count(alloc_bytes - free_bytes), _count(alloc_blocks - free_blocks),
-        )  # fmt: skip
-        block_bytes += max(0.0, alloc_blocks - free_blocks)
-        histograms[name] = _histogram(alloc_bins, alloc_bytes)
-        bins_sum = [a + b for a, b in zip(bins_sum, alloc_bins)]
-        variance["alloc_bytes"] += alloc_bytes_variance
-        variance["free_bytes"] += free_bytes_variance
-        variance["alloc_count"] += alloc_count_variance
-        variance["free_count"] += free_count_variance
-
-    sampled = raw["estimated"]
-    standard_error: dict[str, float] = {}
-    if sampled:
-        standard_error = {name: math.sqrt(max(0.0, value)) for name, value in variance.items()}
-        # The live blocks' share of the samples' variance is what was not freed.
-        standard_error["current_allocated"] = math.sqrt(max(0.0, variance["alloc_bytes"] - variance["free_bytes"]))
-    threads, thread_names = _threads(raw, names)
-
-    latency = None
-    percentiles: dict[str, float | None] = {}
-    (alloc_counts, free_counts, alloc_timed, free_timed, alloc_sum, free_sum, clock, overhead, floor,
-     fraction) = raw["latency"]  # fmt: skip
-    if options.track_latency:
-        latency = LatencyDistribution(
-            measures.buckets_of(alloc_counts), measures.buckets_of(free_counts), round(alloc_timed), round(free_timed),
-            alloc_sum, free_sum, fraction, measures.relative_error(options.latency_buckets), floor, overhead, clock,
-        )  # fmt: skip
-    for kind, counts, total in (("alloc", alloc_counts, alloc_timed), ("free", free_counts, free_timed)):
-        for label, share in measures.PERCENTILES:
-            percentiles[f"{kind}_latency_{label}"] = (
-                measures.percentile(counts, total, share, floor) if options.track_latency else None
-            )
-
-    free_count = _count(raw["free_count"])
-    crossed = _count(raw["cross_thread_frees"])
-    current = _count(raw["current"])
-    timeline = _timeline(raw["points"])
-    alloc_count = _count(raw["alloc_count"])
+    seen = _Domains()
+    for name, figures in raw["domains"].items():
+        if name in options.domains:
+            seen.add(name, figures)
+    threads, thread_names = _threads(raw["threads"], names)
+    sampled, current = raw["estimated"], _count(raw["current"])
     report = MemoryProfilerReport(
-        alloc_count=alloc_count,
-        free_count=free_count,
-        alloc_bytes=_count(raw["alloc_bytes"]),
-        free_bytes=_count(raw["free_bytes"]),
-        current_allocated=current,
-        peak_allocated=_count(raw["peak"]),
-        alloc_rate=alloc_count / seconds if seconds > 0 else 0.0,
-        free_rate=free_count / seconds if seconds > 0 else 0.0,
-        bytes_rate=raw["alloc_bytes"] / seconds if seconds > 0 else 0.0,
-        **percentiles,  # type: ignore[arg-type]
-        cross_thread_free_count=crossed if options.track_cross_thread else None,
-        cross_thread_free_pct=(100.0 * crossed / free_count if free_count else 0.0)
-        if options.track_cross_thread
-        else None,
-        size_histogram=_histogram(bins_sum, raw["alloc_bytes"]) if options.track_sizes else None,
+        **_totals(options, raw),
+        **_percentiles(raw["latency"], options.track_latency),  # type: ignore[arg-type]
+        size_histogram=_histogram(seen.bins, raw["alloc_bytes"]) if options.track_sizes else None,
         thread_stats=threads if options.track_per_thread else [],
-        fragmentation=fragmentation.measure(domains, current, _count(block_bytes), runtime_is_complete),
+        fragmentation=fragmentation.measure(seen.stats, current, _count(seen.block_bytes), runtime_is_complete),
         leaked_allocations=None,
         leaked_bytes=None,
-        duration_seconds=seconds,
-        start_time=datetime.fromtimestamp(raw["start_wall"], timezone.utc),
-        end_time=datetime.fromtimestamp(raw["end_wall"], timezone.utc),
-        domains=domains,
-        size_histograms=histograms if options.track_sizes else {},
-        timeline=timeline,
-        latency=latency,
-        cross_thread_flows=[
-            CrossThreadFlow(a, thread_names.get(a), f, thread_names.get(f), _count(count), _count(size))
-            for a, f, count, size in sorted(raw["flows"], key=lambda flow: -flow[2])
-        ]
-        if options.track_cross_thread
-        else [],
-        peak_time=raw["peak_seconds"],
-        peak_error_bytes=_count(raw["peak_error"]),
-        untracked_free_count=_count(raw["untracked_frees"]),
-        failed_alloc_count=_count(raw["failed"]),
-        dropped_records=_count(raw["dropped_records"]),
-        dropped_stacks=_count(raw["dropped_stacks"]),
+        domains=seen.stats,
+        size_histograms=seen.histograms if options.track_sizes else {},
+        timeline=_timeline(raw["points"]),
+        latency=_latency(raw["latency"], options.latency_buckets) if options.track_latency else None,
+        cross_thread_flows=_flows(raw["flows"], thread_names) if options.track_cross_thread else [],
         sampling=SamplingInfo(
-            "exact" if not sampled else "bytes" if options.sample_interval else "rate",
-            options.sample_rate,
-            options.sample_interval,
-            round(raw["samples"]),
-            standard_error,
+            mode="exact" if not sampled else "bytes" if options.sample_interval else "rate",
+            rate=options.sample_rate,
+            interval=options.sample_interval,
+            samples=round(raw["samples"]),
+            standard_error=seen.standard_error() if sampled else {},
         ),
         notes=list(notes),
         environment=measures.environment(),
@@ -266,23 +289,56 @@ def assemble(
     return report
 
 
-def _add_live(report: MemoryProfilerReport, options: Options, live: tuple[Any, ...]) -> None:
-    blocks, sites, count, size, held_count, held_size = live
-    stacks = {site: _stack_text(stack) for site, stack, *_ in sites}
+def _totals(options: Options, raw: _core.Figures) -> dict[str, Any]:
+    """The report's fields that are single figures: sums, rates, times."""
+    seconds, alloc_count, free_count = raw["seconds"], _count(raw["alloc_count"]), _count(raw["free_count"])
+    crossed = _count(raw["cross_thread_frees"])
+    crossed_pct = 100.0 * crossed / free_count if free_count else 0.0
+    return {
+        "alloc_count": alloc_count,
+        "free_count": free_count,
+        "alloc_bytes": _count(raw["alloc_bytes"]),
+        "free_bytes": _count(raw["free_bytes"]),
+        "current_allocated": _count(raw["current"]),
+        "peak_allocated": _count(raw["peak"]),
+        "peak_time": raw["peak_seconds"],
+        "peak_error_bytes": _count(raw["peak_error"]),
+        "alloc_rate": alloc_count / seconds if seconds > 0 else 0.0,
+        "free_rate": free_count / seconds if seconds > 0 else 0.0,
+        "bytes_rate": raw["alloc_bytes"] / seconds if seconds > 0 else 0.0,
+        "cross_thread_free_count": crossed if options.track_cross_thread else None,
+        "cross_thread_free_pct": crossed_pct if options.track_cross_thread else None,
+        "duration_seconds": seconds,
+        "start_time": datetime.fromtimestamp(raw["start_wall_ns"] * 1e-9, timezone.utc),
+        "end_time": datetime.fromtimestamp(raw["end_wall_ns"] * 1e-9, timezone.utc),
+        "untracked_free_count": _count(raw["untracked_frees"]),
+        "failed_alloc_count": _count(raw["failed"]),
+        "dropped_records": _count(raw["dropped_records"]),
+        "dropped_stacks": _count(raw["dropped_stacks"]),
+    }
+
+
+def _add_live(report: MemoryProfilerReport, options: Options, live: _core.LiveFigures) -> None:
+    sites, blocks = live["sites"], live["blocks"]
+    stacks = {site["site"]: _stack_text(site["stack"]) for site in sites}
     report.live_sites = [
-        AllocationSite(stacks[site], _count(number), _count(total), held) for site, _stack, held, number, total in sites
+        AllocationSite(stacks[site["site"]], _count(site["count"]), _count(site["bytes"]), site["held"]) for site in sites
     ]
     if not options.detect_leaks:
         return
-    report.leaked_count, report.leaked_bytes = _count(count), _count(size)
-    report.interpreter_held_count, report.interpreter_held_bytes = _count(held_count), _count(held_size)
+    report.leaked_count, report.leaked_bytes = _count(live["count"]), _count(live["bytes"])
+    report.interpreter_held_count = _count(live["held_count"])
+    report.interpreter_held_bytes = _count(live["held_bytes"])
     report.leaked_allocations = [
         AllocationRecord(
-            address, block_size, wall_ns * 1e-9 if wall_ns else None, thread_id,
-            stacks.get(site, []) if options.capture_stacks else None,
+            ptr=block["address"],
+            size=block["size"],
+            timestamp=block["wall_ns"] * 1e-9 if block["wall_ns"] else None,
+            thread_id=block["thread"],
+            stack_trace=stacks.get(block["site"], []) if options.capture_stacks else None,
         )
-        for address, block_size, thread_id, wall_ns, site in blocks
-    ]  # fmt: skip
+        for block in blocks
+    ]
     report.leaks_omitted = max(0, report.leaked_count - len(blocks))
 
 

@@ -62,7 +62,7 @@ def measure(domains: dict[str, Any], current: int, block_bytes: int, runtime_is_
         free_count, largest = python_heap["free_count"], python_heap["largest"]
         sources["free_blocks"] = "CPython's small-object allocator (sys._debugmallocstats), whole process"
     if "runtime" in domains and runtime_is_complete and (heap := _core.heap_bytes()) is not None:
-        live = _core.alloc_stats()[9]
+        live = _core.alloc_stats()["current_block_bytes"]
         used += live
         free += max(0, heap[0] - live)
         committed += heap[0]

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from .. import _core, config
 from .._arguments import checked_flag, checked_int
 from . import assembly, threads
-from .assembly import DOMAINS, PYTHON_DOMAINS, Options
+from .._core import DOMAINS, HOOKED_DOMAINS
+from .assembly import Options
 from .report import MemoryProfilerReport
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _bits(domains: Iterable[str]) -> int:
 
 
 def _hook_domains() -> int:
-    return _bits({name for profiler in _running for name in profiler._options.domains if name in PYTHON_DOMAINS})
+    return _bits({name for profiler in _running for name in profiler._options.domains if name in HOOKED_DOMAINS})
 
 
 class MemoryProfiler:
@@ -105,10 +106,10 @@ class MemoryProfiler:
             ),
             latency_buckets=checked_int("latency_buckets", latency_buckets, 10, 5000),
             domains=_checked_domains(domains),
-            stack_depth=checked_int("stack_depth", stack_depth, 1, _core.max_depth),
+            stack_depth=checked_int("stack_depth", stack_depth, 1, _core.MAX_STACK_DEPTH),
             leak_limit=checked_int("leak_limit", leak_limit, 0, 10_000_000),
         )
-        self._profile: Any = None
+        self._profile: _core.Profile | None = None
         self._final: MemoryProfilerReport | None = None
         self._names: dict[int, str] = {}
         self._notes: list[str] = []
@@ -153,12 +154,12 @@ class MemoryProfiler:
                 self._final = None
                 self._recording_ended = False
                 self._profile = _core.Profile(
-                    _bits(options.domains),
-                    options.sample_rate,
-                    options.sample_interval or 0,
-                    options.track_latency,
-                    options.detect_leaks,
-                    0 if not stacks else options.stack_depth if options.capture_stacks else 1,
+                    domains=_bits(options.domains),
+                    sample_rate=options.sample_rate,
+                    sample_interval=options.sample_interval or 0,
+                    latency=options.track_latency,
+                    timestamps=options.detect_leaks,
+                    stack_depth=0 if not stacks else options.stack_depth if options.capture_stacks else 1,
                 )
             except BaseException:
                 self._leave()
@@ -250,13 +251,13 @@ class MemoryProfiler:
 
     # -- below: call with _lock held ----------------------------------------------------------------------------------
 
-    def _running_profile(self, method: str) -> Any:
+    def _running_profile(self, method: str) -> _core.Profile:
         if self._profile is None:
             state = "was never started" if self._final is None else "is stopped"
             raise RuntimeError(f"{method}() was called on a MemoryProfiler that {state}")
         return self._profile
 
-    def _read(self, profile: Any) -> MemoryProfilerReport:
+    def _read(self, profile: _core.Profile) -> MemoryProfilerReport:
         options = self._options
         raw = profile.read(options.latency_buckets)
         live = profile.live(options.leak_limit) if options.detect_leaks or options.capture_stacks else None
@@ -264,7 +265,7 @@ class MemoryProfiler:
         return assembly.assemble(options, raw, live, self._names, self._notes, complete)
 
     def _note_lost_hooks(self) -> None:
-        wanted = _bits(name for name in self._options.domains if name in PYTHON_DOMAINS)
+        wanted = _bits(name for name in self._options.domains if name in HOOKED_DOMAINS)
         lost = wanted & ~_core.check_hooks(wanted)
         if lost:
             names = ", ".join(name for bit, name in enumerate(DOMAINS) if lost >> bit & 1)
@@ -281,7 +282,7 @@ class MemoryProfiler:
             _running.remove(self)
         if not _running:
             threads.unwatch()
-            _core.remove_hooks(_bits(PYTHON_DOMAINS))
+            _core.remove_hooks(_bits(HOOKED_DOMAINS))
 
 
 def _let_go_of_garbage() -> None:

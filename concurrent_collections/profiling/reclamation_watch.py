@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, cast
 
 from .. import _core
 from . import measures, threads
@@ -100,21 +100,15 @@ class Watch:
         self._peak = self._peak_nodes = 0
         self._peak_time = 0.0
         self._start_wall, self._start = time.time(), time.monotonic()
-        for number in _core.smr_domains():
-            stats = _core.smr_stats(number)
-            if stats is not None:
-                self._meet(number, stats, stats)
+        for number, stats in _living().items():
+            self._meet(number, stats, stats)
         self.sample()
 
     def sample(self) -> None:
         """Look at all domains now."""
         now = time.monotonic() - self._start
         self._names = threads.known_names()
-        living = {}
-        for number in _core.smr_domains():
-            stats = _core.smr_stats(number)
-            if stats is not None:
-                living[number] = stats
+        living = _living()
         for number in self._domains.keys() - living.keys():
             self._bury(number)
         for number, stats in living.items():
@@ -234,6 +228,12 @@ class Watch:
         return int(living + sum(getattr(domain, name) for domain in self._destroyed.values()))
 
 
+def _living() -> dict[int, dict[str, Any]]:
+    """libcc's figures of each domain that there is now, by its id."""
+    found = {number: _core.smr_stats(number) for number in _core.smr_domains()}
+    return {number: cast("dict[str, Any]", stats) for number, stats in found.items() if stats is not None}
+
+
 def stop_recording() -> None:
     """No profile wants delays any more."""
     while _switched_on:
@@ -244,12 +244,10 @@ def domain_stats() -> list[SMRDomainStats]:
     """The living domains as they are now, counted from their creation."""
     names = threads.known_names()
     found = []
-    for number in _core.smr_domains():
-        stats = _core.smr_stats(number)
-        if stats is not None:
-            domain = _Domain({}, stats, None)
-            domain.update(stats)
-            found.append(domain.stats(number, names, None, alive=True))
+    for number, stats in _living().items():
+        domain = _Domain({}, stats, None)
+        domain.update(stats)
+        found.append(domain.stats(number, names, None, alive=True))
     return found
 
 
@@ -258,15 +256,22 @@ def _lag(stats: dict[str, Any]) -> int:
 
 
 def _thread_stats(number: int, names: dict[int, str]) -> list[SMRThreadStats]:
-    result = []
-    for thread_id, name, native_id, inside, lag, stalled, deaf, retired, nodes, size, neutralized in _core.smr_threads(number):
-        result.append(
-            SMRThreadStats(
-                thread_id, name or names.get(native_id), native_id, inside, lag, stalled, deaf, retired, nodes, size,
-                neutralized,
-            )
-        )  # fmt: skip
-    return result
+    return [
+        SMRThreadStats(
+            thread_id=thread["thread_id"],
+            thread_name=thread["name"] or names.get(thread["native_id"]),
+            native_id=thread["native_id"],
+            inside=thread["inside"],
+            epoch_lag=thread["epoch_lag"],
+            stalled=thread["stalled"],
+            deaf=thread["deaf"],
+            retired_nodes=thread["retired_nodes"],
+            pending_nodes=thread["pending_nodes"],
+            pending_bytes=thread["pending_bytes"],
+            neutralizations=thread["neutralized"],
+        )
+        for thread in _core.smr_threads(number)
+    ]
 
 
 def _distribution(counts: list[int], sum_ns: int) -> DelayDistribution:

@@ -41,7 +41,8 @@ def watch() -> None:
         original(self)
         paused = _core.pause_thread()
         try:
-            _core.name_thread(self.native_id, _encodable(self.name))
+            if self.native_id is not None:
+                _core.name_thread(self.native_id, _encodable(self.name))
         finally:
             _core.resume_thread(paused)
 

@@ -18,7 +18,8 @@ static void set_place(cc__map_node_t *node, unsigned index, uint64_t prefix, voi
 
 static void copy_place(cc__map_node_t *source, unsigned from, cc__map_node_t *target, unsigned to) {
     set_place(target, to, cc__load_relaxed(&cc__map_prefixes(source, source->level)[from]),
-              source->keyed ? cc__load_relaxed(&cc__map_objects(source)[from]) : NULL, cc__load_relaxed(&source->slots[from + 1]));
+              source->keyed ? cc__load_relaxed(&cc__map_objects(source)[from]) : NULL,
+              cc__load_relaxed(&source->slots[from + 1]));
 }
 
 void cc__map_insert_at(cc__map_node_t *node, unsigned index, uint64_t prefix, void *object, void *pointer) {
@@ -130,9 +131,26 @@ static bool claim_kind(cc__map_search_t *search, const cc_map_key_t *key) {
     return true;
 }
 
+/* Has a first key compared with itself: with nothing else to be compared with, one that has no order would get in and
+ * then stand in the way of all others. Outside the section, as every comparison by a hook. */
+static int compare_first(cc__map_search_t *search, const cc_map_key_t *key) {
+    cc_map_t *map = search->map;
+    int order = 0;
+    cc_smr_exit(search->self);
+    int status = map->type.compare(map->context, key->object, key->object, &order);
+    cc_smr_enter(search->self);
+    if (status != 0) return status < CC__MAP_AGAIN ? status : -CC_ERROR_ARGUMENT;
+    return cc__map_is_path(search, 0) ? 0 : CC__MAP_AGAIN;
+}
+
 static int put_new(cc__map_search_t *search, const cc_map_key_t *key, void *value) {
     cc_map_t *map = search->map;
     cc__map_step_t *leaf = &search->path.steps[0];
+    if (search->path.height == 0 && cc__map_node_count(leaf->node) == 0 && key->kind == CC_MAP_NO_PREFIX &&
+        map->type.compare != NULL) {
+        int status = compare_first(search, key);
+        if (status != 0) return status;
+    }
     if (cc__map_node_count(leaf->node) == CC__MAP_LEAF_KEYS) return split(search, 0);
     if (!claim_kind(search, key) || !cc__map_lock_leaf(search)) return CC__MAP_AGAIN;
     cc__map_hold_key(map, key->object);
@@ -177,7 +195,8 @@ static int see(cc__map_search_t *search, void **old) {
     return CC_MAP_FOUND;
 }
 
-int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_t mode, const void *expected, void **old) {
+int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_t mode, const void *expected,
+               void **old) {
     cc__map_search_t search;
     if (CC_UNLIKELY(!cc__map_begin(&search, map))) return -CC_ERROR_MEMORY;
     int status = CC__MAP_AGAIN;
@@ -185,9 +204,11 @@ int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_
         status = cc__map_search_key(&search, key);
         if (CC_UNLIKELY(status != 0)) continue;
         if (search.found)
-            status = mode == CC_MAP_IF_ABSENT ? see(&search, old) : put_over(&search, value, mode == CC_MAP_IF_VALUE, expected, old);
+            status = mode == CC_MAP_IF_ABSENT ? see(&search, old)
+                                              : put_over(&search, value, mode == CC_MAP_IF_VALUE, expected, old);
         else
-            status = mode == CC_MAP_IF_PRESENT || mode == CC_MAP_IF_VALUE ? see(&search, NULL) : put_new(&search, key, value);
+            status = mode == CC_MAP_IF_PRESENT || mode == CC_MAP_IF_VALUE ? see(&search, NULL)
+                                                                          : put_new(&search, key, value);
     }
     cc__map_end(&search);
     return status;

@@ -18,8 +18,8 @@
 #define CC_SLOT_NO_GIL
 #endif
 
-/* A lock in an object, all zero when it is made; where there is a GIL, that is the lock. Nothing that could run Python code is called
- * under it. */
+/* A lock in an object, all zero when it is made; where there is a GIL, that is the lock. Nothing that could run
+ * Python code is called under it. */
 #if PY_VERSION_HEX >= 0x030D0000
 #define CC_PYTHON_MUTEX PyMutex
 #define CC_PYTHON_LOCK(mutex) PyMutex_Lock(mutex)
@@ -37,7 +37,8 @@ enum { CC_PYTHON_EXCLUSIVE = false };
 enum { CC_PYTHON_EXCLUSIVE = true };
 #endif
 
-/* Whether the calling thread may use Python's objects. (PyGILState_Check says yes to every thread once there was a subinterpreter.) */
+/* Whether the calling thread may use Python's objects. (PyGILState_Check says yes to every thread once there was a
+ * subinterpreter.) */
 static inline bool cc_python_is_attached(void) {
 #if PY_VERSION_HEX >= 0x030D0000
     return PyThreadState_GetUnchecked() != NULL;
@@ -60,8 +61,8 @@ static inline bool cc_python_small_int(PyObject *object, long long *value) {
     return true;
 }
 
-/* PyMem_SetAllocator is process-wide and code objects are pinned by the interpreter that runs them: subinterpreters are not
- * supported until the hooks are proven there. */
+/* PyMem_SetAllocator is process-wide and code objects are pinned by the interpreter that runs them: subinterpreters
+ * are not supported until the hooks are proven there. */
 #if PY_VERSION_HEX >= 0x030C0000
 #define CC_SLOT_INTERPRETERS {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #else

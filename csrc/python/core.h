@@ -1,5 +1,5 @@
-/* python/core.h: what the files of the extension module share. Functions that return a PyObject give a new reference, or
- * NULL with an exception set. */
+/* python/core.h: what the files of the extension module share. Functions that return a PyObject give a new
+ * reference, or NULL with an exception set. */
 #ifndef CC_PYTHON_CORE_H
 #define CC_PYTHON_CORE_H
 
@@ -12,6 +12,8 @@
 extern PyMethodDef cc_python_profile_methods[];
 extern PyType_Spec cc_python_profile_spec;
 
+/* alloc.c: statistics and choice of the runtime's allocator. */
+extern PyMethodDef cc_python_alloc_methods[];
 /* smr.c: defaults and statistics of safe memory reclamation. */
 extern PyMethodDef cc_python_smr_methods[];
 /* queue.c */
@@ -22,6 +24,11 @@ extern PyType_Spec cc_python_wrapped_spec;
 /* methods.c: functions on pluggable allocators. */
 extern PyMethodDef cc_python_mem_methods[];
 
+/* What the types and functions above take and give: names, limits. -1 with an exception. */
+int cc_python_add_profile_constants(PyObject *module);
+int cc_python_add_mem_constants(PyObject *module);
+int cc_python_add_file_constants(PyObject *module);
+
 /* hooks.c */
 PyObject *cc_python_install_hooks(PyObject *module, PyObject *domains);
 PyObject *cc_python_remove_hooks(PyObject *module, PyObject *domains);
@@ -31,15 +38,14 @@ PyObject *cc_python_read_object_heap(PyObject *module, PyObject *unused);
 
 /* frames.c, the only file that uses CPython's private interface */
 extern const cc_profile_frame_provider_t cc_python_frame_provider;
-/* Remembers the main interpreter and where import machinery and this package live. pre: attached. -1 with an exception. */
+/* Remembers the main interpreter and the directory of this package, a str. pre: attached. -1 with an exception. */
 int cc_python_frames_setup(PyObject *package_directory);
 /* Lets the calling thread's stack of frames begin here, and its recursion depth. pre: attached; it never returns into the frames
  * that there are. */
 void cc_python_forget_frames(void);
+/* Whether the calling thread is the one in which Python runs the handlers of signals. pre: attached. */
+bool cc_python_handles_signals(void);
 /* CPython's own text about its object allocator, as sys._debugmallocstats writes it. */
 PyObject *cc_python_object_heap_text(PyObject *module, PyObject *unused);
-
-/* Raises the exception that fits a cc_status_t other than CC_OK; returns NULL. */
-PyObject *cc_python_raise(int status);
 
 #endif

@@ -1,6 +1,7 @@
-/* python/frames.c: call stacks of the own thread, read straight from the interpreter's frames. The only file that uses
- * CPython's private interface. Inside an allocation nothing may run, allocate, lock or touch the error indicator, so no
- * public function will do: those make frame objects. What is read belongs to the running thread, which is here. */
+/* python/frames.c: the only file that uses CPython's private interface. Above all it reads the calling thread's
+ * stack straight from the interpreter's frames. Inside an allocation nothing may run, allocate, lock or touch the
+ * error indicator, so no public function will do: those make frame objects. The frames belong to the calling thread,
+ * so nobody changes them meanwhile. */
 #include "compat.h"
 
 #pragma GCC diagnostic push
@@ -13,6 +14,7 @@
 #include "internal/pycore_interpframe_structs.h"
 #endif
 #include "internal/pycore_code.h"
+#include "internal/pycore_signal.h"
 #if PY_VERSION_HEX >= 0x030D0000
 #include "internal/pycore_object_alloc.h"
 #include "internal/pycore_obmalloc.h"
@@ -29,8 +31,7 @@
 #include "core.h"
 
 static PyInterpreterState *main_interpreter;
-static char package_directory[4096]; /* with a slash at its end; "" when it has none that fits */
-static size_t package_length;
+static PyObject *package_directory; /* a str with a slash at its end, for good; NULL before the setup */
 
 /* The calling thread's state if it may read its frames: attached, and of the main interpreter. */
 static inline PyThreadState *own_thread_state(bool attached) {
@@ -41,8 +42,8 @@ static inline PyThreadState *own_thread_state(bool attached) {
     (void)attached;
     PyThreadState *state = _PyThreadState_UncheckedGet(); /* likewise */
 #else
-    /* 3.11 has one variable for the process: whose state has the GIL. When the caller need not have it, the state is ours
-     * only if it is the state of this thread. */
+    /* 3.11 has one variable for the process: whose state has the GIL. When the caller need not have it, the state is
+     * ours only if it is the state of this thread. */
     PyThreadState *state = _PyThreadState_UncheckedGet();
     if (!attached && (state == NULL || state != PyGILState_GetThisThreadState())) return NULL;
 #endif
@@ -163,14 +164,29 @@ static unsigned capture(cc_profile_frame_t *frames, unsigned limit, bool attache
     return count;
 }
 
+/* Whether a string begins with another. Only looks at them. */
+static bool begins_with(PyObject *text, PyObject *beginning) {
+    Py_ssize_t length = PyUnicode_GET_LENGTH(beginning);
+    int kind = PyUnicode_KIND(text), other_kind = PyUnicode_KIND(beginning);
+    const void *data = PyUnicode_DATA(text), *other = PyUnicode_DATA(beginning);
+    if (PyUnicode_GET_LENGTH(text) < length) return false;
+    if (kind == other_kind) return memcmp(data, other, (size_t)length * (size_t)kind) == 0;
+    for (Py_ssize_t i = 0; i < length; i++)
+        if (PyUnicode_READ(kind, data, i) != PyUnicode_READ(other_kind, other, i)) return false;
+    return true;
+}
+
+static bool begins_with_ascii(PyObject *text, const char *beginning) {
+    Py_ssize_t length = (Py_ssize_t)strlen(beginning);
+    return PyUnicode_IS_ASCII(text) && PyUnicode_GET_LENGTH(text) >= length &&
+           memcmp(PyUnicode_DATA(text), beginning, (size_t)length) == 0;
+}
+
 /* Import machinery and this package, by the file name of the innermost frame. Strings are only looked at. */
 static bool held_by_interpreter(const cc_profile_frame_t *frame) {
     PyObject *name = ((PyCodeObject *)(uintptr_t)frame->code)->co_filename;
-    if (!PyUnicode_IS_COMPACT_ASCII(name)) return false;
-    const char *text = (const char *)((PyASCIIObject *)name + 1);
-    static const char import[] = "<frozen importlib.";
-    return strncmp(text, import, sizeof import - 1) == 0 ||
-           (package_length > 0 && strncmp(text, package_directory, package_length) == 0);
+    return begins_with_ascii(name, "<frozen importlib.") ||
+           (package_directory != NULL && begins_with(name, package_directory));
 }
 
 static bool pin(const cc_profile_frame_t *frames, unsigned count) {
@@ -185,17 +201,19 @@ static void unpin(const cc_profile_frame_t *frames, unsigned count) {
 const cc_profile_frame_provider_t cc_python_frame_provider = {identify, capture, pin, unpin};
 
 int cc_python_frames_setup(PyObject *directory) {
-    Py_ssize_t length;
-    const char *text = PyUnicode_AsUTF8AndSize(directory, &length);
-    if (text == NULL) return -1;
-    main_interpreter = PyInterpreterState_Main();
-    package_length = 0;
-    if (length > 0 && (size_t)length + 2 < sizeof package_directory && PyUnicode_IS_COMPACT_ASCII(directory)) {
-        memcpy(package_directory, text, (size_t)length);
-        package_directory[length] = '/';
-        package_length = (size_t)length + 1;
+    if (!PyUnicode_Check(directory)) {
+        PyErr_Format(PyExc_TypeError, "the package's directory must be a str, not %R", directory);
+        return -1;
     }
+    PyObject *with_slash = PyUnicode_FromFormat("%U/", directory);
+    if (with_slash == NULL) return -1;
+    main_interpreter = PyInterpreterState_Main();
+    package_directory = with_slash; /* an earlier one is kept: another thread may be reading it */
     return 0;
+}
+
+bool cc_python_handles_signals(void) {
+    return _PyOS_IsMainThread() != 0;
 }
 
 PyObject *cc_python_object_heap_text(PyObject *module, PyObject *unused) {

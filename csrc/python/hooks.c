@@ -7,6 +7,7 @@
  * as calls still get to ours, or may have put back what it saved before ours came, which drops ours: then it is
  * installed anew over what is there now. */
 #include "core.h"
+#include "errors.h"
 
 static const PyMemAllocatorDomain python_domains[CC_PROFILE_DOMAINS] = {
     [CC_PROFILE_RAW] = PYMEM_DOMAIN_RAW, [CC_PROFILE_MEM] = PYMEM_DOMAIN_MEM, [CC_PROFILE_OBJECT] = PYMEM_DOMAIN_OBJ};
@@ -53,7 +54,9 @@ PyObject *cc_python_install_hooks(PyObject *module, PyObject *argument) {
         get_allocator(domain, &present);
         if (cc_profile_reaches(domain, &present)) continue;
         int status = cc_profile_wrap(domain, &present, SIZE_CLASSES, &wrapper);
-        if (status != CC_OK) return cc_python_raise(status);
+        if (status != CC_OK)
+            return cc_python_raise(status, "the allocator of domain '%s' cannot be wrapped once more",
+                                   cc_profile_domain_name(domain));
         set_allocator(domain, &wrapper);
     }
     Py_RETURN_NONE;

@@ -1,10 +1,10 @@
 /* python/map.c: the ordered map as a Python object: its life, what it shares with the set, and the mapping protocol. */
 #include "map.h"
 
-/* ---- errors and arguments ------------------------------------------------------------------------------------------ */
+/* ---- errors and arguments ---------------------------------------------------------------------------------------- */
 
 PyObject *cc_python_map_raise(int status) {
-    return status <= CC_PYTHON_EXCEPTION ? NULL : cc_python_raise(-status);
+    return status <= CC_PYTHON_EXCEPTION ? NULL : cc_python_raise(-status, "the map's or set's operation failed");
 }
 
 PyObject *cc_python_raise_key_error(PyObject *key) {
@@ -33,7 +33,7 @@ int cc_python_last_argument(const char *name, PyObject *const *args, Py_ssize_t 
     return PyObject_IsTrue(args[0]);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 /* One domain for all maps, made with the first and never destroyed: readers' handles are then shared, too. */
 static cc_smr_t *domain_of_maps(void) {
@@ -54,7 +54,8 @@ static cc_smr_t *domain_of_maps(void) {
 static int settle_alone(cc_python_map_t *self, PyObject *compare, PyObject *sort_key) {
     if (cc__load_relaxed(&self->map) != NULL) {
         if (compare == self->compare && sort_key == self->sort_key) return 0;
-        PyErr_SetString(PyExc_TypeError, "the order of a container cannot be changed: give cmp= and key= when it is made");
+        PyErr_SetString(PyExc_TypeError,
+                        "the order of a container cannot be changed: give cmp= and key= when it is made");
         return -1;
     }
     cc_smr_t *domain = domain_of_maps();
@@ -139,7 +140,7 @@ int cc_python_map_tp_clear(PyObject *object) {
     return 0;
 }
 
-/* ---- what maps and sets share -------------------------------------------------------------------------------------- */
+/* ---- what maps and sets share ------------------------------------------------------------------------------------ */
 
 static PyObject *callable_or_none(PyObject *object, const char *name, bool *wrong) {
     if (object == Py_None) return NULL;
@@ -177,14 +178,15 @@ Py_ssize_t cc_python_map_length(PyObject *object) {
     return map != NULL ? (Py_ssize_t)cc_map_count(map) : 0;
 }
 
-/* The value, or else the other one (if that is not NULL), as a new reference: 1, or 0 when the key is not there. value NULL: only
- * tells. -1. */
+/* The value, or else the other one (if that is not NULL), as a new reference: 1, or 0 when the key is not there.
+ * value NULL: only tells. -1. */
 static inline int look_up(PyObject *object, PyObject *name, PyObject *other, void **value) {
     cc_python_map_t *self = (cc_python_map_t *)object;
     cc_map_t *map = cc_python_map_of(self);
     cc_map_key_t key;
     if (map == NULL || cc_python_map_key(self, name, &key) != 0) return -1;
-    int found = CC_PYTHON_EXCLUSIVE ? cc_map_get_exclusive(map, &key, other, value) : cc_map_get_or(map, &key, other, value);
+    int found =
+        CC_PYTHON_EXCLUSIVE ? cc_map_get_exclusive(map, &key, other, value) : cc_map_get_or(map, &key, other, value);
     cc_python_map_key_done(self, &key);
     cc_python_drop_now();
     if (CC_LIKELY(found >= 0)) return found;
@@ -246,9 +248,10 @@ PyGetSetDef cc_python_map_getset[] = {{"_cmp", get_compare, NULL, "The cmp= that
                                       {NULL, NULL, NULL, NULL, NULL}};
 
 PyMemberDef cc_python_map_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(cc_python_map_t, weak_references), READONLY, NULL}, {NULL, 0, 0, 0, NULL}};
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(cc_python_map_t, weak_references), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL}};
 
-/* ---- the mapping protocol ------------------------------------------------------------------------------------------ */
+/* ---- the mapping protocol ---------------------------------------------------------------------------------------- */
 
 static PyObject *subscript(PyObject *object, PyObject *name) {
     void *value;
@@ -325,20 +328,25 @@ static PyMethodDef map_methods[] = {
     FAST("popitem", cc_python_map_popitem, METH_KEYWORDS,
          "popitem($self, /, *, last=True)\n--\n\nRemove and return the last (or first) (key, value) pair. Atomic."),
     FAST("setdefault", cc_python_map_setdefault, 0,
-         "setdefault($self, key, default=None, /)\n--\n\nThe key's value; first stores the default if there is none. Atomic."),
+         "setdefault($self, key, default=None, /)\n--\n\nThe key's value; first stores the default if there is none. "
+         "Atomic."),
     FAST("put_if_absent", cc_python_map_put_if_absent, 0,
-         "put_if_absent($self, key, value, /)\n--\n\nStore the value unless the key is there; whether it was stored. Atomic."),
+         "put_if_absent($self, key, value, /)\n--\n\nStore the value unless the key is there; whether it was stored. "
+         "Atomic."),
     FAST("replace", cc_python_map_replace, 0,
          "replace($self, key, value, /)\n--\n\nStore the value if the key is there; whether it was stored. Atomic."),
     FAST("replace_if", cc_python_map_replace_if, 0,
          "replace_if($self, key, expected, value, /)\n--\n\n"
-         "Store the value if the key's is `expected` or equals it; whether it was stored. Atomic; == may run more than once."),
+         "Store the value if the key's is `expected` or equals it; whether it was stored. Atomic; == may run more than "
+         "once."),
     FAST("remove_if", cc_python_map_remove_if, 0,
          "remove_if($self, key, expected, /)\n--\n\n"
-         "Remove the key if its value is `expected` or equals it; whether it was removed. Atomic; == may run more than once."),
+         "Remove the key if its value is `expected` or equals it; whether it was removed. Atomic; == may run more than "
+         "once."),
     FAST("compute", cc_python_map_compute, 0,
          "compute($self, key, function, default=None, /)\n--\n\n"
-         "Store function(value), or function(default) when the key is absent, and return it. Atomic: the function runs again "
+         "Store function(value), or function(default) when the key is absent, and return it. Atomic: the function runs "
+         "again "
          "when another thread has changed the value meanwhile."),
     PLACE_METHODS(first, "default=..., ", "least key." OR_KEY_ERROR),
     PLACE_METHODS(last, "default=..., ", "greatest key." OR_KEY_ERROR),

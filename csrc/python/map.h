@@ -1,9 +1,10 @@
-/* python/map.h: what the files of the ordered map and set share. Functions that return a PyObject give a new reference, or NULL
- * with an exception set; functions that return int give -1 with an exception set. */
+/* python/map.h: what the files of the ordered map and set share. Functions that return a PyObject give a new
+ * reference, or NULL with an exception set; functions that return int give -1 with an exception set. */
 #ifndef CC_PYTHON_MAP_H
 #define CC_PYTHON_MAP_H
 
 #include "core.h"
+#include "errors.h"
 #include "references.h"
 
 #include "cc/map.h"
@@ -17,7 +18,8 @@ typedef struct {
     unsigned char text[CC_PYTHON_STEM_LENGTH]; /* ASCII */
 } cc_python_stem_t;
 
-/* A map or a set (whose values are NULL). The order is settled once: by __init__, or as the natural one by the first use. */
+/* A map or a set (whose values are NULL). The order is settled once: by __init__, or as the natural one by the first
+ * use. */
 typedef struct {
     PyObject_HEAD
     _Atomic(cc_map_t *) map;   /* NULL until the order is settled; then for good */
@@ -28,7 +30,7 @@ typedef struct {
     bool is_set;
 } cc_python_map_t;
 
-/* ---- map_keys.c: keys and their order ------------------------------------------------------------------------------ */
+/* ---- map_keys.c: keys and their order ---------------------------------------------------------------------------- */
 
 /* What the map's compare hook returns when a Python exception is set. */
 enum { CC_PYTHON_EXCEPTION = -16 };
@@ -58,7 +60,8 @@ static inline PyObject *cc_python_map_new_pair(void) {
     return pair;
 }
 
-static inline PyObject *cc_python_map_fill_pair(PyObject *pair, PyObject *key /* stolen */, PyObject *value /* stolen */) {
+static inline PyObject *cc_python_map_fill_pair(PyObject *pair, PyObject *key /* stolen */,
+                                                PyObject *value /* stolen */) {
     PyTuple_SET_ITEM(pair, 0, key);
     PyTuple_SET_ITEM(pair, 1, value);
     PyObject_GC_Track(pair);
@@ -68,13 +71,13 @@ static inline PyObject *cc_python_map_fill_pair(PyObject *pair, PyObject *key /*
 /* Orders two objects as the map would: *order below, at or above 0. */
 int cc_python_map_order(cc_python_map_t *self, PyObject *a, PyObject *b, int *order);
 
-/* ---- map_text.c: prefixes of strings, and whether no other string has the same ---------------------------------------- */
+/* ---- map_text.c: prefixes of strings, and whether no other string has the same ----------------------------------- */
 
 uint64_t cc_python_text_prefix(cc_python_map_t *self, PyObject *text, bool *exact);
 uint64_t cc_python_bytes_prefix(const unsigned char *bytes, size_t length, bool *exact);
 void cc_python_stem_free(cc_python_stem_t *stem);
 
-/* ---- map.c: the object --------------------------------------------------------------------------------------------- */
+/* ---- map.c: the object ------------------------------------------------------------------------------------------- */
 
 /* Settles the natural order if none is. */
 cc_map_t *cc_python_map_settle(cc_python_map_t *self);
@@ -111,9 +114,10 @@ extern PyGetSetDef cc_python_map_getset[];
      "_set_order($self, cmp, key, /)\n--\n\nSettle the order, each None or a callable; again only the same."}, \
         {"_compare", (PyCFunction)(void (*)(void))cc_python_map_compare, METH_FASTCALL, \
          "_compare($self, a, b, /)\n--\n\nBelow, at or above 0, as a is before, at or after b in this order."}, \
-        {"_iterate", (PyCFunction)(void (*)(void))cc_python_map_iterate, METH_FASTCALL, \
-         "_iterate($self, kind, start, stop, low, high, reverse, /)\n--\n\n" \
-         "An iterator of 'keys', 'values' or 'items' from start to stop (None: no bound)."}, \
+        {"_iterate", (PyCFunction)(void (*)(void))cc_python_map_iterate, METH_FASTCALL | METH_KEYWORDS, \
+         "_iterate($self, kind, start, stop, /, *, low=False, high=False, reverse=False)\n--\n\n" \
+         "An iterator of 'keys', 'values' or 'items' from start to stop (None: no bound); low, high: with that bound " \
+         "itself."}, \
         {"__reversed__", cc_python_map_reversed, METH_NOARGS, \
          "__reversed__($self, /)\n--\n\nAn iterator from the last to the first. Weakly consistent."}, \
         {"clear", cc_python_map_clear, METH_NOARGS, "clear($self, /)\n--\n\nRemove everything, in one step."}, \
@@ -124,7 +128,9 @@ extern PyGetSetDef cc_python_map_getset[];
         {"drain", cc_python_map_drain, METH_NOARGS, \
          "drain($self, /)\n--\n\n" \
          "Free what this thread has removed; False when others' operations still hold back some of it."}, \
-        {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "__class_getitem__($type, item, /)\n--\n\nA generic alias."}
+        CC_PYTHON_NO_PICKLE, \
+        {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, \
+         "__class_getitem__($type, item, /)\n--\n\nA generic alias."}
 PyObject *cc_python_map_set_order(PyObject *object, PyObject *const *args, Py_ssize_t count);
 PyObject *cc_python_map_compare(PyObject *object, PyObject *const *args, Py_ssize_t count);
 PyObject *cc_python_map_clear(PyObject *object, PyObject *unused);
@@ -134,7 +140,7 @@ PyObject *cc_python_map_drain(PyObject *object, PyObject *unused);
 
 extern PyType_Spec cc_python_map_spec;
 
-/* ---- map_compound.c, map_ordered.c: methods, by name as in Python ---------------------------------------------------- */
+/* ---- map_compound.c, map_ordered.c: methods, by name as in Python ------------------------------------------------ */
 
 PyObject *cc_python_map_setdefault(PyObject *object, PyObject *const *args, Py_ssize_t count);
 PyObject *cc_python_map_put_if_absent(PyObject *object, PyObject *const *args, Py_ssize_t count);
@@ -145,8 +151,8 @@ PyObject *cc_python_map_compute(PyObject *object, PyObject *const *args, Py_ssiz
 
 /* first, last, lower, floor, ceiling, higher: ..._key and ..._item */
 #define CC_PYTHON_MAP_PLACES(X) \
-    X(first, CC_MAP_FIRST) X(last, CC_MAP_LAST) X(lower, CC_MAP_LOWER) X(floor, CC_MAP_FLOOR) X(ceiling, CC_MAP_CEILING) \
-    X(higher, CC_MAP_HIGHER)
+    X(first, CC_MAP_FIRST) X(last, CC_MAP_LAST) X(lower, CC_MAP_LOWER) X(floor, CC_MAP_FLOOR) \
+    X(ceiling, CC_MAP_CEILING) X(higher, CC_MAP_HIGHER)
 #define CC_PYTHON_MAP_DECLARE(name, place) \
     PyObject *cc_python_map_##name##_key(PyObject *object, PyObject *const *args, Py_ssize_t count); \
     PyObject *cc_python_map_##name##_item(PyObject *object, PyObject *const *args, Py_ssize_t count);
@@ -154,16 +160,16 @@ CC_PYTHON_MAP_PLACES(CC_PYTHON_MAP_DECLARE)
 #undef CC_PYTHON_MAP_DECLARE
 PyObject *cc_python_map_popitem(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names);
 
-/* ---- map_iterator.c ------------------------------------------------------------------------------------------------- */
+/* ---- map_iterator.c ---------------------------------------------------------------------------------------------- */
 
 extern PyType_Spec cc_python_map_iterator_spec;
 /* What the spec was made into. One for the process: subinterpreters are refused. */
 extern PyTypeObject *cc_python_map_iterator_type;
 PyObject *cc_python_map_iter(PyObject *object);
 PyObject *cc_python_map_reversed(PyObject *object, PyObject *unused);
-PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssize_t count);
+PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names);
 
-/* ---- set.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- set.c ------------------------------------------------------------------------------------------------------- */
 
 extern PyType_Spec cc_python_set_spec;
 

@@ -1,5 +1,5 @@
-/* python/map_compound.c: operations that look and change in one step. Those that ask Python in between do it with the value held,
- * and store only if the key's value is still that object. */
+/* python/map_compound.c: operations that look and change in one step. Those that ask Python in between do it with
+ * the value held, and store only if the key's value is still that object. */
 #include "map.h"
 
 static PyObject *boolean(int status) {
@@ -7,8 +7,8 @@ static PyObject *boolean(int status) {
 }
 
 /* cc_map_put, in Python's terms: what was stored and found, or -1. */
-static int put(cc_python_map_t *self, cc_map_t *map, PyObject *name, PyObject *value, cc_map_mode_t mode, PyObject *expected,
-               PyObject **old) {
+static int put(cc_python_map_t *self, cc_map_t *map, PyObject *name, PyObject *value, cc_map_mode_t mode,
+               PyObject *expected, PyObject **old) {
     cc_map_key_t key;
     void *found = NULL;
     if (cc_python_map_key(self, name, &key) != 0) return -1;
@@ -95,7 +95,8 @@ PyObject *cc_python_map_remove_if(PyObject *object, PyObject *const *args, Py_ss
 }
 
 /* One try of compute: 1 and *result, 0 when the value was changed meanwhile, below 0. */
-static int compute_once(cc_map_t *map, const cc_map_key_t *key, PyObject *function, PyObject *initial, PyObject **result) {
+static int compute_once(cc_map_t *map, const cc_map_key_t *key, PyObject *function, PyObject *initial,
+                        PyObject **result) {
     void *old = NULL;
     int status = cc_map_get(map, key, &old);
     if (status < 0) return status;

@@ -1,5 +1,6 @@
-/* python/map_iterator.c: iterators of maps and sets. They take entries from the map in batches that hold references, so the entry
- * that they stand on may be removed meanwhile, and what was removed may still come for the rest of its batch. */
+/* python/map_iterator.c: iterators of maps and sets. They take entries from the map in batches that hold references,
+ * so the entry that they stand on may be removed meanwhile, and what was removed may still come for the rest of its
+ * batch. */
 #include "map.h"
 
 enum { BATCH = 32, KEYS = 0, VALUES, ITEMS };
@@ -46,8 +47,9 @@ static int refill(iterator_t *self) {
     return count < 0 ? -1 : count > 0;
 }
 
-/* The next entry, with the user's key; both references are then the caller's: 1, or 2 if it came with a new batch; 0 at the end, -1. Runs
- * no finalizer between looking at the batch and taking from it: that could come here again, or let another thread come here. */
+/* The next entry, with the user's key; both references are then the caller's: 1, or 2 if it came with a new batch; 0
+ * at the end, -1. Runs no finalizer between looking at the batch and taking from it: that could come here again, or
+ * let another thread come here. */
 static int take(iterator_t *self, cc_map_entry_t *entry) {
     int result = 1;
     if (self->map == NULL) return 0;
@@ -66,7 +68,10 @@ static int take(iterator_t *self, cc_map_entry_t *entry) {
 static PyObject *iterator_next(PyObject *object) {
     iterator_t *self = (iterator_t *)object;
     PyObject *pair = NULL;
-    if (self->kind == ITEMS && (pair = cc_python_map_new_pair()) == NULL) return NULL; /* first: no entry is lost for want of it */
+    if (self->kind == ITEMS) { /* first: no entry is lost for want of it */
+        pair = cc_python_map_new_pair();
+        if (pair == NULL) return NULL;
+    }
     cc_map_entry_t entry;
     int status;
 #ifdef Py_BEGIN_CRITICAL_SECTION
@@ -149,20 +154,38 @@ PyObject *cc_python_map_reversed(PyObject *object, PyObject *unused) {
     return begin((cc_python_map_t *)object, KEYS, NULL, NULL, CC_MAP_REVERSE);
 }
 
-PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssize_t count) {
-    if (!cc_python_check_count("_iterate", count, 6, 6)) return NULL;
+/* The keywords of _iterate, each a bool that is False when it is not given, as flags. -1 with an exception. */
+static int parse_flags(PyObject *const *values, PyObject *names, unsigned *flags) {
+    static const char *const all[] = {"low", "high", "reverse"};
+    static const unsigned meanings[] = {CC_MAP_OPEN_LOW, CC_MAP_CLOSED_HIGH, CC_MAP_REVERSE};
+    *flags = CC_MAP_OPEN_LOW;
+    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
+        int which = 0;
+        while (which < 3 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), all[which]) != 0) which++;
+        if (which == 3) {
+            PyErr_Format(PyExc_TypeError, "_iterate() got an unexpected keyword argument '%U'",
+                         PyTuple_GET_ITEM(names, i));
+            return -1;
+        }
+        if (values[i] == Py_True) *flags ^= meanings[which];
+    }
+    return 0;
+}
+
+PyObject *cc_python_map_iterate(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names) {
+    unsigned flags;
+    if (!cc_python_check_count("_iterate", count, 3, 3) || parse_flags(args + count, names, &flags) != 0) return NULL;
     int kind = -1;
     static const char *const kinds[] = {"keys", "values", "items"};
     for (int i = KEYS; i <= ITEMS && PyUnicode_Check(args[0]); i++)
         if (PyUnicode_CompareWithASCIIString(args[0], kinds[i]) == 0) kind = i;
-    if (kind < 0 || (kind != KEYS && ((cc_python_map_t *)object)->is_set)) { /* a set has no values */
-        PyErr_SetString(PyExc_ValueError, "kind must be 'keys', or of a map 'values' or 'items'");
-        return NULL;
-    }
-    unsigned flags = (args[3] == Py_True ? 0 : CC_MAP_OPEN_LOW) | (args[4] == Py_True ? CC_MAP_CLOSED_HIGH : 0) |
-                     (args[5] == Py_True ? CC_MAP_REVERSE : 0);
-    return begin((cc_python_map_t *)object, kind, args[1] != Py_None ? args[1] : NULL, args[2] != Py_None ? args[2] : NULL, flags);
+    if (kind < 0 || (kind != KEYS && ((cc_python_map_t *)object)->is_set)) /* a set has no values */
+        return PyErr_Format(PyExc_ValueError, "kind must be 'keys', or of a map 'values' or 'items', not %R", args[0]);
+    return begin((cc_python_map_t *)object, kind, args[1] != Py_None ? args[1] : NULL,
+                 args[2] != Py_None ? args[2] : NULL, flags);
 }
+
+static PyMethodDef iterator_methods[] = {CC_PYTHON_NO_PICKLE, {NULL, NULL, 0, NULL}};
 
 static PyType_Slot iterator_slots[] = {{Py_tp_doc, "An iterator of a map or set; weakly consistent."},
                                        {Py_tp_dealloc, iterator_dealloc},
@@ -170,6 +193,7 @@ static PyType_Slot iterator_slots[] = {{Py_tp_doc, "An iterator of a map or set;
                                        {Py_tp_clear, iterator_clear},
                                        {Py_tp_iter, PyObject_SelfIter},
                                        {Py_tp_iternext, iterator_next},
+                                       {Py_tp_methods, iterator_methods},
                                        {0, NULL}};
 
 PyType_Spec cc_python_map_iterator_spec = {.name = "concurrent_collections._core.OrderedIterator",

@@ -1,19 +1,21 @@
-/* python/map_keys.c: how Python objects are ordered: their prefixes, and the comparison that decides where prefixes do not.
+/* python/map_keys.c: how Python objects are ordered: their prefixes, and the comparison that decides where prefixes do
+ * not.
  *
  * A prefix keeps the order: a < b means prefix(a) <= prefix(b), for keys of one kind. Kinds:
- *   number  int, float, bool. The value rounded to a double, its bits made to sort like unsigned integers. Rounding keeps the
- *           order; it is exact, and so the prefix decides, below 2**53. NaN has no place in an order and is refused.
+ *   number  int, float, bool. The value rounded to a double, its bits made to sort like unsigned integers. Rounding
+ *           keeps the order; below 2**53 it is exact, and the prefix decides. NaN has no place in an order and is
+ *           refused.
  *   text    str, see map_text.c.
  *   bytes   the first seven bytes and the length up to there.
- * Subclasses that have kept their base's comparison count as the base. Every other key has kind 0 and prefix 0, and is compared
- * by its own methods. */
+ * Subclasses that have kept their base's comparison count as the base. Every other key has kind 0 and prefix 0, and
+ * is compared by its own methods. */
 #include "map.h"
 
 #include <string.h>
 
 enum { KIND_NONE = CC_MAP_NO_PREFIX, KIND_NUMBER, KIND_TEXT, KIND_BYTES };
 
-/* ---- prefixes ------------------------------------------------------------------------------------------------------ */
+/* ---- prefixes ---------------------------------------------------------------------------------------------------- */
 
 #define SIGN_BIT (UINT64_C(1) << 63)
 /* The prefixes of -2**53 and 2**53. */
@@ -88,8 +90,8 @@ static inline int describe(cc_python_map_t *self, PyObject *object, cc_map_key_t
         if (!is_float(object)) goto none;
         number_key(number, key);
     } else if (is_bytes(object)) {
-        key->prefix = cc_python_bytes_prefix((const unsigned char *)PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object),
-                                             &key->exact);
+        key->prefix = cc_python_bytes_prefix((const unsigned char *)PyBytes_AS_STRING(object),
+                                             (size_t)PyBytes_GET_SIZE(object), &key->exact);
         key->kind = KIND_BYTES;
     } else {
     none:
@@ -119,7 +121,7 @@ int cc_python_map_key(cc_python_map_t *self, PyObject *object, cc_map_key_t *key
     return key->object != NULL ? 0 : -1;
 }
 
-/* ---- comparison ---------------------------------------------------------------------------------------------------- */
+/* ---- comparison -------------------------------------------------------------------------------------------------- */
 
 /* By the objects' own methods: a is less, b is less, or they are equal; anything else is no order. */
 static int compare_richly(PyObject *a, PyObject *b, int *order) {
@@ -139,6 +141,24 @@ static int compare_richly(PyObject *a, PyObject *b, int *order) {
         PyErr_Format(PyExc_TypeError,
                      "keys %R and %R have no order: neither is less, and they are not equal (give cmp= or key=)", a, b);
     return answer > 0 ? 0 : -1;
+}
+
+/* Whether a first key has a place in an order: it must be comparable, and equal to itself. (Others are compared with
+ * a key that is there; a first one that is not would stand in the way of them all.) What is in a tuple counts only
+ * as far as every comparison looks: the first item. -1 with an exception. */
+static int check_first(PyObject *key) {
+    PyObject *part = key;
+    while (PyTuple_Check(part) && compares_like(part, &PyTuple_Type) && PyTuple_GET_SIZE(part) > 0)
+        part = PyTuple_GET_ITEM(part, 0);
+    PyObject *answer = PyObject_RichCompare(part, part, Py_EQ); /* …Bool would take identity for equality */
+    int equal = answer != NULL ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    int less = equal > 0 ? PyObject_RichCompareBool(key, key, Py_LT) : 0;
+    if (equal < 0 || less < 0) return -1;
+    if (equal > 0 && less == 0) return 0;
+    PyErr_Format(PyExc_ValueError, "%R cannot be a key: it is %s itself, so it has no place in an order", key,
+                 equal > 0 ? "less than" : "not equal to");
+    return -1;
 }
 
 /* By the caller's cmp=. */
@@ -171,7 +191,8 @@ static bool compare_quickly(PyObject *a, PyObject *b, int *order) {
     }
     if (is_bytes(a) && is_bytes(b)) {
         Py_ssize_t length_a = PyBytes_GET_SIZE(a), length_b = PyBytes_GET_SIZE(b);
-        int difference = memcmp(PyBytes_AS_STRING(a), PyBytes_AS_STRING(b), (size_t)(length_a < length_b ? length_a : length_b));
+        int difference =
+            memcmp(PyBytes_AS_STRING(a), PyBytes_AS_STRING(b), (size_t)(length_a < length_b ? length_a : length_b));
         *order = difference != 0 ? difference : (length_a > length_b) - (length_a < length_b);
         return true;
     }
@@ -182,7 +203,8 @@ static bool compare_quickly(PyObject *a, PyObject *b, int *order) {
     }
     if (is_integer(a) && is_integer(b)) {
         int overflow_a, overflow_b;
-        long long number_a = PyLong_AsLongLongAndOverflow(a, &overflow_a), number_b = PyLong_AsLongLongAndOverflow(b, &overflow_b);
+        long long number_a = PyLong_AsLongLongAndOverflow(a, &overflow_a),
+                  number_b = PyLong_AsLongLongAndOverflow(b, &overflow_b);
         if (overflow_a != 0 && overflow_a == overflow_b) return false;
         *order = overflow_a != overflow_b ? overflow_a - overflow_b : (number_a > number_b) - (number_a < number_b);
         return true;
@@ -190,7 +212,7 @@ static bool compare_quickly(PyObject *a, PyObject *b, int *order) {
     return false;
 }
 
-/* ---- hooks --------------------------------------------------------------------------------------------------------- */
+/* ---- hooks ------------------------------------------------------------------------------------------------------- */
 
 static bool quick_compare(void *context, void *stored, void *wanted, int *order) {
     cc_python_map_t *self = context;
@@ -207,11 +229,16 @@ static bool quick_compare(void *context, void *stored, void *wanted, int *order)
 
 static int compare(void *context, void *stored, void *wanted, int *order) {
     cc_python_map_t *self = context;
+    bool is_first = stored == wanted; /* see cc_map_type_t */
+    int status = 0;
     if (self->sort_key != NULL) {
         stored = PyTuple_GET_ITEM((PyObject *)stored, 0);
         wanted = PyTuple_GET_ITEM((PyObject *)wanted, 0);
     }
-    int status = self->compare != NULL ? compare_by(self->compare, stored, wanted, order) : compare_richly(stored, wanted, order);
+    if (self->compare == NULL)
+        status = is_first ? check_first(wanted) : compare_richly(stored, wanted, order);
+    else if (!is_first) /* what a cmp= thinks of a key and itself is not asked */
+        status = compare_by(self->compare, stored, wanted, order);
     return status == 0 ? 0 : CC_PYTHON_EXCEPTION;
 }
 
@@ -232,8 +259,8 @@ static void hold(void *object) {
     Py_INCREF((PyObject *)object);
 }
 
-/* With a global interpreter lock the map releases at the end of the operation that removes. Without one, it releases when no
- * reader can still be about to hold: wherever the domain frees. */
+/* With a global interpreter lock the map releases at the end of the operation that removes. Without one, it releases
+ * when no reader can still be about to hold: wherever the domain frees. */
 #ifdef Py_GIL_DISABLED
 enum { DEFERRED = true };
 static void release(void *object) {

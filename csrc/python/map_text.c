@@ -1,16 +1,17 @@
 /* python/map_text.c: prefixes of strings.
  *
- * Keys of one map are often alike: "user:1041", "user:993". Their first bytes tell nothing, so a map leaves out a *stem*, which it
- * takes from the first string that it sees: what comes before a number, if the string ends in one. Any stem is right: strings
- * that do not begin with it have prefixes of their own, below or above.
+ * Keys of one map are often alike: "user:1041", "user:993". Their first bytes tell nothing, so a map leaves out a
+ * *stem*, which it takes from the first string that it sees: what comes before a number, if the string ends in one. Any
+ * stem is right: strings that do not begin with it have prefixes of their own, below or above.
  *
  *     63 62   61 ........ 6   5 .... 0
  *     place   56 bits         length
  *
  * The place is 0 below the stem, 1 with it, 2 above. The 56 bits are written in one of two ways.
- *   bytes    the first seven of UTF-8 (whose order is that of code points, as in Python); the length is their number, 8 for
- *            more than seven.
- *   numbers  four bits for a digit or - . /, 12 for another character; the length is 0. For what follows a stem before numbers.
+ *   bytes    the first seven of UTF-8 (whose order is that of code points, as in Python); the length is their number,
+ *            8 for more than seven.
+ *   numbers  four bits for a digit or - . /, 12 for another character; the length is 0. For what follows a stem
+ *            before numbers.
  * A prefix is exact where no other string has it: when all of the string is in it. */
 #include "map.h"
 
@@ -53,12 +54,12 @@ static uint64_t utf8_prefix(PyObject *text, Py_ssize_t from, bool *exact) {
 
 static uint64_t plain_prefix(PyObject *text, Py_ssize_t from, bool *exact) {
     if (!PyUnicode_IS_ASCII(text)) return utf8_prefix(text, from, exact);
-    return cc_python_bytes_prefix((const unsigned char *)PyUnicode_DATA(text) + from, (size_t)(PyUnicode_GET_LENGTH(text) - from),
-                                  exact);
+    return cc_python_bytes_prefix((const unsigned char *)PyUnicode_DATA(text) + from,
+                                  (size_t)(PyUnicode_GET_LENGTH(text) - from), exact);
 }
 
-/* In order: 0 the end; 1 and 8 bits for what is less than -; 2 to 4 for - . /; 5 to 14 for digits; 15 and 8 bits for what is more,
- * 255 and all above it being alike. `width` is the string's, as a constant where speed matters. */
+/* In order: 0 the end; 1 and 8 bits for what is less than -; 2 to 4 for - . /; 5 to 14 for digits; 15 and 8 bits for
+ * what is more, 255 and all above it being alike. `width` is the string's, as a constant where speed matters. */
 static inline uint64_t numbers_prefix(PyObject *text, int width, Py_ssize_t from, bool *exact) {
     uint64_t prefix = 0;
     int shift = PLACE_SHIFT;
@@ -70,7 +71,8 @@ static inline uint64_t numbers_prefix(PyObject *text, int width, Py_ssize_t from
         bool common = c >= '-' && c <= '9';
         uint64_t code = common ? c - '-' + 2 : (uint64_t)(c < '-' ? 1 : 15) << 8 | (c < 255 ? c : 255);
         shift -= common ? 4 : 12;
-        if (CC_UNLIKELY(shift < LENGTH_BITS)) return prefix | code >> (LENGTH_BITS - shift) << LENGTH_BITS; /* what has room */
+        if (CC_UNLIKELY(shift < LENGTH_BITS)) /* as much of it as has room */
+            return prefix | code >> (LENGTH_BITS - shift) << LENGTH_BITS;
         prefix |= code << shift;
         if (CC_UNLIKELY(c >= 255)) return prefix;
     }

@@ -1,6 +1,8 @@
 /* python/queue.c: the types LockFreeQueue and LockFreeStack. */
 #include "queue.h"
 
+#include "errors.h"
+
 /* The calling thread's handle; NULL with MemoryError. */
 static cc_smr_thread_t *get_thread(queue_object_t *self) {
     cc_smr_thread_t *thread = cc_smr_self(self->domain);
@@ -8,15 +10,16 @@ static cc_smr_thread_t *get_thread(queue_object_t *self) {
     return thread;
 }
 
-/* ---- exceptions --------------------------------------------------------------------------------------------------- */
+/* ---- exceptions -------------------------------------------------------------------------------------------------- */
 
-/* Exceptions of the package's module `queue`, which hands them over before there is a queue, and for good: they are wanted at the
- * interpreter's end, too. */
+/* Exceptions of the package's module `queue`, which hands them over before there is a queue, and for good: they are
+ * wanted at the interpreter's end, too. */
 static PyObject *exception_empty, *exception_full, *exception_shut_down;
 
 static PyObject *set_exceptions(PyObject *module, PyObject *args) {
     (void)module;
-    if (!PyArg_ParseTuple(args, "OOO:queue_set_exceptions", &exception_empty, &exception_full, &exception_shut_down)) return NULL;
+    if (!PyArg_ParseTuple(args, "OOO:queue_set_exceptions", &exception_empty, &exception_full, &exception_shut_down))
+        return NULL;
     Py_INCREF(exception_empty);
     Py_INCREF(exception_full);
     Py_INCREF(exception_shut_down);
@@ -33,17 +36,18 @@ static PyObject *raise_result(int result, bool put) {
     case 0: PyErr_SetNone(put ? exception_full : exception_empty); return NULL;
     case -CC_ERROR_STATE: PyErr_SetNone(exception_shut_down); return NULL;
     case CC_PYTHON_INTERRUPTED: return NULL;
-    default: return cc_python_raise(-result);
+    default: return cc_python_raise(-result, "%s failed", put ? "put()" : "get()");
     }
 }
 
-/* ---- put and get -------------------------------------------------------------------------------------------------- */
+/* ---- put and get ------------------------------------------------------------------------------------------------- */
 
 /* The time given by a timeout argument, which may be None; 0 with an exception. */
 static uint64_t parse_timeout(PyObject *timeout) {
     if (timeout == Py_None) return UINT64_MAX;
     if (!PyNumber_Check(timeout)) {
-        PyErr_Format(PyExc_TypeError, "timeout must be a number of seconds or None, not %.200s", Py_TYPE(timeout)->tp_name);
+        PyErr_Format(PyExc_TypeError, "timeout must be a number of seconds or None, not %.200s",
+                     Py_TYPE(timeout)->tp_name);
         return 0;
     }
     double seconds = PyFloat_AsDouble(timeout);
@@ -68,7 +72,8 @@ static int parse_arguments(parameters_t of, PyObject *const *args, Py_ssize_t co
     static const char *const all[] = {"item", "block", "timeout"};
     PyObject *values[3] = {NULL, NULL, NULL};
     if (count > of.end - of.first) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %d arguments (%zd given)", of.function, of.end - of.first, count);
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %d arguments (%zd given)", of.function, of.end - of.first,
+                     count);
         return -1;
     }
     for (Py_ssize_t i = 0; i < count; i++) values[of.first + i] = args[i];
@@ -108,7 +113,8 @@ static inline PyObject *put_item(queue_object_t *self, PyObject *item, uint64_t 
 
 static inline PyObject *get_item(queue_object_t *self, uint64_t deadline) {
     PyObject *item;
-    bool simple = !self->is_bounded && !cc_event_insisted(&self->items); /* nobody is told, nobody has to wait behind another */
+    /* Nobody is to be told, and nobody has to wait behind another. */
+    bool simple = !self->is_bounded && !cc_event_insisted(&self->items);
     if (CC_LIKELY(simple && cc_python_queue_get(self, &item) == 1)) return item;
     int result = cc_python_queue_transfer(self, &item, false, deadline);
     return result == 1 ? item : raise_result(result, false);
@@ -142,41 +148,13 @@ static PyObject *queue_get_nowait(queue_object_t *self, PyObject *unused) {
     return get_item(self, 0);
 }
 
-/* ---- tasks, the end ----------------------------------------------------------------------------------------------- */
-
-/* While a stack refuses a put, task_done() may be called once too often and be believed: takes that back. Whether there was something to
- * take back. Of the two one comes after the other's change, and sees it: both are seq_cst. */
-static bool take_back(queue_object_t *self) {
-    uint64_t done = cc__load_seq_cst(&self->done);
-    while (done > cc__load_seq_cst(&self->put))
-        if (cc__swap_if_seq_cst(&self->done, &done, done - 1)) return true;
-    return false;
-}
-
-/* Counts so many items as done, at most those that are not: returns how many were. */
-static uint64_t finish(queue_object_t *self, cc_smr_thread_t *thread, uint64_t count) {
-    uint64_t done = cc__load_relaxed(&self->done);
-    do {
-        uint64_t open = cc_python_queue_open(self, thread, done);
-        if (count > open) count = open;
-        if (count == 0) return 0;
-    } while (!cc__swap_if_seq_cst(&self->done, &done, done + count)); /* pairs with join's look after cc_event_begin */
-    if (self->is_stack && take_back(self)) count--;
-    cc_event_signal_all(&self->finished);
-    return count;
-}
-
-void cc_python_queue_uncount(queue_object_t *self) {
-    (void)cc__add_seq_cst(&self->put, UINT64_MAX); /* pairs with join's look after cc_event_begin, which may have seen it */
-    (void)take_back(self);
-    cc_event_signal_all(&self->finished);
-}
+/* ---- tasks, the end ---------------------------------------------------------------------------------------------- */
 
 static PyObject *queue_task_done(queue_object_t *self, PyObject *unused) {
     (void)unused;
     cc_smr_thread_t *thread = get_thread(self);
     if (thread == NULL) return NULL;
-    if (finish(self, thread, 1) == 1) Py_RETURN_NONE;
+    if (cc_python_queue_finish(self, thread, 1) == 1) Py_RETURN_NONE;
     PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
     return NULL;
 }
@@ -210,13 +188,13 @@ static PyObject *queue_shutdown(queue_object_t *self, PyObject *args, PyObject *
     else
         cc_queue_close(self->container.queue, thread);
     cc__store_relaxed(&self->is_shutdown, true); /* for who asks; the container itself refuses */
-    if (immediate) (void)finish(self, thread, empty(self));
+    if (immediate) (void)cc_python_queue_finish(self, thread, empty(self));
     cc_event_signal_all(&self->items);
     cc_event_signal_all(&self->room);
     Py_RETURN_NONE;
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------------ */
+/* ---- figures ----------------------------------------------------------------------------------------------------- */
 
 static PyObject *queue_qsize(queue_object_t *self, PyObject *unused) {
     (void)unused;
@@ -265,12 +243,7 @@ static PyObject *queue_is_shutdown(queue_object_t *self, void *unused) {
     return PyBool_FromLong(cc__load_relaxed(&self->is_shutdown));
 }
 
-static PyObject *queue_reduce(queue_object_t *self, PyObject *unused) {
-    (void)unused;
-    return PyErr_Format(PyExc_TypeError, "cannot pickle or copy '%s' object", self->is_stack ? "LockFreeStack" : "LockFreeQueue");
-}
-
-/* ---- coming and going --------------------------------------------------------------------------------------------- */
+/* ---- coming and going -------------------------------------------------------------------------------------------- */
 
 static PyObject *make(PyTypeObject *type, bool is_stack) {
     if (CC_UNLIKELY(exception_empty == NULL)) { /* the type was not found by way of its module */
@@ -330,9 +303,11 @@ static int queue_init(queue_object_t *self, PyObject *args, PyObject *keywords) 
     return 0;
 }
 
-/* The items, when no other thread works with the container: under the global lock, in a stopped world, or at the object's end. */
+/* The items, when no other thread works with the container: under the global lock, in a stopped world, or at the
+ * object's end. */
 static int visit_items(queue_object_t *self, int (*visit)(void *, void *), void *context) {
-    if (self->is_stack) return self->container.stack != NULL ? cc_stack_visit(self->container.stack, visit, context) : 0;
+    if (self->is_stack)
+        return self->container.stack != NULL ? cc_stack_visit(self->container.stack, visit, context) : 0;
     return self->container.queue != NULL ? cc_queue_visit(self->container.queue, visit, context) : 0;
 }
 
@@ -378,7 +353,7 @@ static void queue_dealloc(queue_object_t *self) {
     Py_TRASHCAN_END
 }
 
-/* ---- the types ---------------------------------------------------------------------------------------------------- */
+/* ---- the types --------------------------------------------------------------------------------------------------- */
 
 #define FAST (METH_FASTCALL | METH_KEYWORDS)
 #define METHOD(function) ((PyCFunction)(void (*)(void))(function))
@@ -391,11 +366,13 @@ static PyMethodDef methods[] = {
      "get($self, /, block=True, timeout=None)\n--\n\n"
      "Take an item out, waiting for one if need be. Raises Empty if there is none at once (block=False) or within\n"
      "timeout seconds, ShutDown if there is none after shutdown()."},
-    {"put_nowait", METHOD(queue_put_nowait), FAST, "put_nowait($self, /, item)\n--\n\nThe same as put(item, block=False)."},
+    {"put_nowait", METHOD(queue_put_nowait), FAST,
+     "put_nowait($self, /, item)\n--\n\nThe same as put(item, block=False)."},
     {"get_nowait", METHOD(queue_get_nowait), METH_NOARGS, "get_nowait($self, /)\n--\n\nThe same as get(block=False)."},
     {"task_done", METHOD(queue_task_done), METH_NOARGS,
      "task_done($self, /)\n--\n\nSay that an item that was taken out is done with. ValueError when all were already."},
-    {"join", METHOD(queue_join), METH_NOARGS, "join($self, /)\n--\n\nWait until task_done() was called for every item put."},
+    {"join", METHOD(queue_join), METH_NOARGS,
+     "join($self, /)\n--\n\nWait until task_done() was called for every item put."},
     {"shutdown", METHOD(queue_shutdown), METH_VARARGS | METH_KEYWORDS,
      "shutdown($self, /, immediate=False)\n--\n\n"
      "From now on put() raises ShutDown, and so does get() when nothing is left. Whoever waits is woken.\n"
@@ -411,23 +388,27 @@ static PyMethodDef methods[] = {
      "drain($self, /)\n--\n\n"
      "Free the memory that this thread's operations have left to be freed later. False when other threads'\n"
      "operations keep some of it for the moment. (Items are never kept: they go with get().)"},
-    {"__reduce__", METHOD(queue_reduce), METH_NOARGS, "__reduce__($self, /)\n--\n\nRaises TypeError."},
-    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "__class_getitem__($type, item, /)\n--\n\nA generic alias."},
+    CC_PYTHON_NO_PICKLE,
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
+     "__class_getitem__($type, item, /)\n--\n\nA generic alias."},
     {NULL, NULL, 0, NULL}};
 
 static PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(queue_object_t, weak_references), READONLY, NULL},
-    {"maxsize", T_PYSSIZET, offsetof(queue_object_t, maxsize), READONLY, "How many items it holds at most; 0 or less: any number."},
+    {"maxsize", T_PYSSIZET, offsetof(queue_object_t, maxsize), READONLY,
+     "How many items it holds at most; 0 or less: any number."},
     {NULL, 0, 0, 0, NULL}};
 
 static PyGetSetDef getters[] = {
-    {"unfinished_tasks", (getter)queue_unfinished_tasks, NULL, "Items put for which task_done() was not called yet.", NULL},
+    {"unfinished_tasks", (getter)queue_unfinished_tasks, NULL, "Items put for which task_done() was not called yet.",
+     NULL},
     {"is_shutdown", (getter)queue_is_shutdown, NULL, "Whether shutdown() was called.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 #define SLOTS(new, doc) \
-    {Py_tp_new, (void *)(new)}, {Py_tp_init, (void *)queue_init}, {Py_tp_doc, (void *)(doc)}, {Py_tp_methods, methods}, \
-    {Py_tp_members, members}, {Py_tp_getset, getters}, {Py_tp_traverse, (void *)queue_traverse}, {Py_tp_clear, (void *)queue_clear}, \
+    {Py_tp_new, (void *)(new)}, {Py_tp_init, (void *)queue_init}, {Py_tp_doc, (void *)(doc)}, \
+    {Py_tp_methods, methods}, {Py_tp_members, members}, {Py_tp_getset, getters}, \
+    {Py_tp_traverse, (void *)queue_traverse}, {Py_tp_clear, (void *)queue_clear}, \
     {Py_tp_dealloc, (void *)queue_dealloc}, {0, NULL}
 static PyType_Slot queue_slots[] = {SLOTS(queue_new,
     "LockFreeQueue(maxsize=0)\n--\n\n"
@@ -439,5 +420,7 @@ static PyType_Slot stack_slots[] = {SLOTS(stack_new,
     "maxsize: how many items it holds at most; 0 or less: any number.")};
 
 #define FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE)
-PyType_Spec cc_python_queue_spec = {"concurrent_collections.LockFreeQueue", sizeof(queue_object_t), 0, FLAGS, queue_slots};
-PyType_Spec cc_python_stack_spec = {"concurrent_collections.LockFreeStack", sizeof(queue_object_t), 0, FLAGS, stack_slots};
+PyType_Spec cc_python_queue_spec = {"concurrent_collections.LockFreeQueue", sizeof(queue_object_t), 0, FLAGS,
+                                    queue_slots};
+PyType_Spec cc_python_stack_spec = {"concurrent_collections.LockFreeStack", sizeof(queue_object_t), 0, FLAGS,
+                                    stack_slots};

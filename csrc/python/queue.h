@@ -1,5 +1,5 @@
-/* python/queue.h: LockFreeQueue and LockFreeStack: what their files share. Both are a container of libcc with the methods of the
- * standard library's queue around it, and differ in the container alone. */
+/* python/queue.h: LockFreeQueue and LockFreeStack: what their files share. Both are a container of libcc with the
+ * methods of the standard library's queue around it, and differ in the container alone. */
 #ifndef CC_PYTHON_QUEUE_H
 #define CC_PYTHON_QUEUE_H
 
@@ -34,7 +34,7 @@ typedef struct queue_object {
     _Atomic(uint64_t) done;
 } queue_object_t;
 
-/* ---- the container, whichever it is ------------------------------------------------------------------------------- */
+/* ---- the container, whichever it is ------------------------------------------------------------------------------ */
 
 /* Takes back that an item was put into the stack, which has refused it. */
 void cc_python_queue_uncount(queue_object_t *self);
@@ -67,7 +67,8 @@ static inline int cc_python_queue_get(queue_object_t *self, PyObject **item) {
 }
 
 static inline uint64_t cc_python_queue_count(queue_object_t *self, cc_smr_thread_t *thread) {
-    return self->is_stack ? cc_stack_count(self->container.stack, thread) : cc_queue_count(self->container.queue, thread);
+    return self->is_stack ? cc_stack_count(self->container.stack, thread)
+                          : cc_queue_count(self->container.queue, thread);
 }
 
 /* Items put so far. A stack's may be one too many for each put that it is about to refuse. */
@@ -87,14 +88,19 @@ static inline uint64_t cc_python_queue_unfinished(queue_object_t *self, cc_smr_t
     return cc_python_queue_open(self, thread, done);
 }
 
-/* ---- queue_wait.c: what may wait ---------------------------------------------------------------------------------- */
+/* ---- queue_tasks.c: which items are done ------------------------------------------------------------------------- */
+
+/* Counts so many items as done, at most those that are not: returns how many were. */
+uint64_t cc_python_queue_finish(queue_object_t *self, cc_smr_thread_t *thread, uint64_t count);
+
+/* ---- queue_wait.c: what may wait --------------------------------------------------------------------------------- */
 
 /* ns of the monotonic clock. */
 uint64_t cc_python_now(void);
 
-/* Puts *item in (the container then owns the caller's reference), or takes *item out, as soon as that is possible. deadline: as
- * cc_python_now tells time; 0: at once or not at all; UINT64_MAX: never. 1; 0: not until then; -CC_ERROR_…; or an exception was
- * raised by a signal's handler. */
+/* Puts *item in (the container then owns the caller's reference), or takes *item out, as soon as that is possible.
+ * deadline: as cc_python_now tells time; 0: at once or not at all; UINT64_MAX: never. 1; 0: not until then;
+ * -CC_ERROR_…; or an exception was raised by a signal's handler. */
 enum { CC_PYTHON_INTERRUPTED = -100 };
 int cc_python_queue_transfer(queue_object_t *self, PyObject **item, bool put, uint64_t deadline);
 

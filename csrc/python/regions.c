@@ -1,9 +1,10 @@
-/* python/regions.c: the regions of cc/regions.h as objects. Arguments are checked in _regions.py; here only what could crash is. */
+/* python/regions.c: the regions of cc/regions.h as objects. memory/regions.py checks the
+ * arguments; here only those are checked that could crash. */
 #include "regions.h"
 
 #include <stdlib.h>
 
-PyTypeObject *cc_python_mark_type;
+#include "fields.h"
 
 bool cc_python_is_open(const cc_python_region_t *region) {
     return region->arena != NULL || region->heap != NULL || region->pool != NULL || region->file != NULL;
@@ -13,8 +14,8 @@ bool cc_python_may_use(cc_python_region_t *region) {
     const char *name = strrchr(Py_TYPE(region)->tp_name, '.');
     name = name != NULL ? name + 1 : Py_TYPE(region)->tp_name;
     if (region->owner != 0 && region->owner != PyThread_get_thread_ident()) {
-        PyErr_Format(PyExc_RuntimeError, "this %s belongs to another thread: call its adopt() here once that one is done with it",
-                     name);
+        PyErr_Format(PyExc_RuntimeError,
+                     "this %s belongs to another thread: call its adopt() here once that one is done with it", name);
         return false;
     }
     if (cc_python_is_open(region)) return true;
@@ -35,7 +36,8 @@ static bool begin_allocator(cc_python_region_t *region, const char *name) {
     const cc_mem_methods_t *allocator = cc_mem_backend(name);
     int status = allocator == NULL ? CC_ERROR_ARGUMENT : allocator->init(allocator->context);
     if (status != CC_OK) {
-        (void)cc_python_raise(status);
+        (void)cc_python_raise(status, allocator == NULL ? "no backend is called '%s'" : "the %s allocator cannot begin",
+                              name);
         return false;
     }
     region->allocator = allocator;
@@ -85,7 +87,8 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     Py_ssize_t size, alignment, blocks;
     int fixed;
     const char *allocator;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "nnnpz", names, &size, &alignment, &blocks, &fixed, &allocator)) return -1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "nnnpz", names, &size, &alignment, &blocks, &fixed, &allocator))
+        return -1;
     if (!begin_allocator(cc_python_region(self), allocator)) return -1;
     cc_pool_options_t options = {.block_size = (size_t)size,
                                  .alignment = (size_t)alignment,
@@ -213,6 +216,12 @@ static PyObject *pool_free(PyObject *self, PyObject *argument) {
     return NULL;
 }
 
+#define FIELD(field) CC_PYTHON_FIELD(cc_pool_status_t, field)
+static const cc_python_field_t pool_fields[] = {FIELD(block_size), FIELD(stride), FIELD(blocks),
+                                                FIELD(live),       FIELD(chunks), FIELD(reserved)};
+#undef FIELD
+static const cc_python_table_t pool_table = CC_PYTHON_TABLE(cc_pool_status_t, pool_fields);
+
 static PyObject *pool_status(PyObject *self, PyObject *unused) {
     (void)unused;
     cc_python_region_t *region = cc_python_region(self);
@@ -222,93 +231,10 @@ static PyObject *pool_status(PyObject *self, PyObject *unused) {
     if (open) s = cc_pool_status(region->pool);
     CC_PYTHON_UNLOCK(&region->lock);
     if (!open) return cc_python_may_use(region), NULL;
-    return Py_BuildValue("(nnnnnn)", (Py_ssize_t)s.block_size, (Py_ssize_t)s.stride, (Py_ssize_t)s.blocks, (Py_ssize_t)s.live,
-                         (Py_ssize_t)s.chunks, (Py_ssize_t)s.reserved);
+    return cc_python_struct(&pool_table, &s);
 }
 
-/* ---- marks: of an arena or a heap -------------------------------------------------------------------------------- */
-
-typedef struct {
-    PyObject_HEAD
-    cc_python_region_t *region; /* strong */
-    uint64_t number;
-    cc_arena_mark_t of_arena;
-    cc_heap_checkpoint_t of_heap;
-} mark_t;
-
-/* The following three: pre: the lock. */
-static bool make_room_for_mark(cc_python_region_t *region) {
-    if (region->marks_used < region->marks_size) return true;
-    size_t size = region->marks_size != 0 ? region->marks_size * 2 : 16;
-    uint64_t *wider = realloc(region->marks, size * sizeof *wider);
-    if (wider == NULL) return false;
-    region->marks = wider;
-    region->marks_size = size;
-    return true;
-}
-
-/* Where the mark's pair ends among the valid ones; 0 if it was taken back. */
-static size_t find_mark(const cc_python_region_t *region, uint64_t number) {
-    size_t at = region->marks_used;
-    while (at > 0 && region->marks[at - 2] != number) at -= 2;
-    return at;
-}
-
-/* Of a mark that nobody has any more, so that marks in a loop do not pile up. */
-static void forget_mark(cc_python_region_t *region, uint64_t number) {
-    size_t at = find_mark(region, number);
-    if (at == 0) return;
-    memmove(region->marks + at - 2, region->marks + at, (region->marks_used - at) * sizeof *region->marks);
-    region->marks_used -= 2;
-}
-
-static PyObject *region_mark(PyObject *self, PyObject *unused) {
-    (void)unused;
-    cc_python_region_t *region = cc_python_region(self);
-    if (!cc_python_may_use(region)) return NULL;
-    mark_t *mark = PyObject_New(mark_t, cc_python_mark_type);
-    if (mark == NULL) return NULL;
-    mark->region = (cc_python_region_t *)Py_NewRef(region);
-    CC_PYTHON_LOCK(&region->lock);
-    bool room = make_room_for_mark(region);
-    mark->number = ++region->last_mark;
-    if (region->arena != NULL) mark->of_arena = cc_arena_mark(region->arena);
-    if (region->heap != NULL) mark->of_heap = cc_heap_checkpoint(region->heap);
-    if (room) {
-        region->marks[region->marks_used++] = mark->number;
-        region->marks[region->marks_used++] = region->count;
-    }
-    CC_PYTHON_UNLOCK(&region->lock);
-    if (room) return (PyObject *)mark;
-    Py_DECREF(mark);
-    return PyErr_NoMemory();
-}
-
-static PyObject *region_rewind(PyObject *self, PyObject *argument) {
-    cc_python_region_t *region = cc_python_region(self);
-    if (!cc_python_may_use(region)) return NULL;
-    if (Py_TYPE(argument) != cc_python_mark_type || ((mark_t *)argument)->region != region) {
-        PyErr_Format(PyExc_ValueError, "mark must be a mark of this object, not %R", argument);
-        return NULL;
-    }
-    const mark_t *mark = (mark_t *)argument;
-    CC_PYTHON_LOCK(&region->lock);
-    size_t at = find_mark(region, mark->number), count = at > 0 ? region->marks[at - 1] : 0;
-    bool done = at > 0 && cc_python_kill_above(region, count);
-    if (done) {
-        region->marks_used = at;
-        region->count = count;
-    }
-    CC_PYTHON_UNLOCK(&region->lock);
-    if (at == 0) {
-        PyErr_SetString(PyExc_ValueError, "the mark itself was taken back");
-        return NULL;
-    }
-    if (!done) return cc_python_buffer_error();
-    int status = region->arena != NULL ? cc_arena_rewind(region->arena, mark->of_arena) : cc_heap_release(region->heap, mark->of_heap);
-    if (status != CC_OK) return cc_python_raise(status);
-    Py_RETURN_NONE;
-}
+/* ---- what arenas and heaps have ---------------------------------------------------------------------------------- */
 
 static PyObject *region_empty(PyObject *self, PyObject *unused) {
     (void)unused;
@@ -326,27 +252,6 @@ static PyObject *region_empty(PyObject *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-static void mark_dealloc(PyObject *self) {
-    PyTypeObject *type = Py_TYPE(self);
-    const mark_t *mark = (mark_t *)self;
-    CC_PYTHON_LOCK(&mark->region->lock);
-    forget_mark(mark->region, mark->number);
-    CC_PYTHON_UNLOCK(&mark->region->lock);
-    Py_DECREF(mark->region);
-    PyObject_Free(self);
-    Py_DECREF(type);
-}
-
-static PyObject *mark_enter(PyObject *self, PyObject *unused) {
-    (void)unused;
-    return Py_NewRef(self);
-}
-
-static PyObject *mark_exit(PyObject *self, PyObject *unused) {
-    (void)unused;
-    return region_rewind((PyObject *)((mark_t *)self)->region, self);
-}
-
 /* ---- what only one kind has -------------------------------------------------------------------------------------- */
 
 static PyObject *arena_trim(PyObject *self, PyObject *unused) {
@@ -356,11 +261,16 @@ static PyObject *arena_trim(PyObject *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+#define FIELD(field) CC_PYTHON_FIELD(cc_arena_status_t, field)
+static const cc_python_field_t arena_fields[] = {FIELD(used), FIELD(reserved), FIELD(blocks)};
+#undef FIELD
+static const cc_python_table_t arena_table = CC_PYTHON_TABLE(cc_arena_status_t, arena_fields);
+
 static PyObject *arena_status(PyObject *self, PyObject *unused) {
     (void)unused;
     if (!cc_python_may_use(cc_python_region(self))) return NULL;
     cc_arena_status_t s = cc_arena_status(cc_python_region(self)->arena);
-    return Py_BuildValue("(nnn)", (Py_ssize_t)s.used, (Py_ssize_t)s.reserved, (Py_ssize_t)s.blocks);
+    return cc_python_struct(&arena_table, &s);
 }
 
 static PyObject *heap_top(PyObject *self, PyObject *unused) {
@@ -393,7 +303,7 @@ static PyObject *heap_free_top(PyObject *self, PyObject *unused) {
     CC_PYTHON_UNLOCK(&region->lock);
     if (!done) return cc_python_buffer_error();
     int status = cc_heap_free_top(region->heap);
-    if (status != CC_OK) return cc_python_raise(status);
+    if (status != CC_OK) return cc_python_raise(status, "the latest allocation cannot be taken back");
     Py_RETURN_NONE;
 }
 
@@ -401,65 +311,70 @@ static PyObject *heap_status(PyObject *self, PyObject *unused) {
     (void)unused;
     cc_python_region_t *region = cc_python_region(self);
     if (!cc_python_may_use(region)) return NULL;
-    return Py_BuildValue("(nnn)", (Py_ssize_t)cc_heap_total_size(region->heap), (Py_ssize_t)cc_heap_block_count(region->heap),
-                         (Py_ssize_t)region->count);
+    return Py_BuildValue("{snsnsn}", "reserved", (Py_ssize_t)cc_heap_total_size(region->heap), "blocks",
+                         (Py_ssize_t)cc_heap_block_count(region->heap), "allocations", (Py_ssize_t)region->count);
 }
 
 static PyObject *heap_validate(PyObject *self, PyObject *unused) {
     (void)unused;
-    return cc_python_may_use(cc_python_region(self)) ? PyBool_FromLong(cc_heap_validate(cc_python_region(self)->heap)) : NULL;
+    return cc_python_may_use(cc_python_region(self)) ? PyBool_FromLong(cc_heap_validate(cc_python_region(self)->heap))
+                                                     : NULL;
 }
 
 /* ---- the types --------------------------------------------------------------------------------------------------- */
 
 #define OWNED_METHODS \
     {"adopt", region_adopt, METH_NOARGS, \
-     "adopt()\n--\n\nMake the calling thread the owner. Nobody else may be using the object."}, \
-        {"_alloc", region_alloc, METH_VARARGS, "_alloc(size, alignment)\n--\n\nA Block of zeros."}
+     "adopt($self, /)\n--\n\nMake the calling thread the owner. Nobody else may be using the object."}, \
+        {"_alloc", region_alloc, METH_VARARGS, "_alloc($self, size, alignment, /)\n--\n\nA Block of zeros."}
 
 static PyMethodDef arena_methods[] = {
     CC_PYTHON_REGION_METHODS,
     OWNED_METHODS,
-    {"mark", region_mark, METH_NOARGS,
-     "mark()\n--\n\nA point in time for rewind(); as a context manager it rewinds at the end of its block."},
-    {"rewind", region_rewind, METH_O,
-     "rewind(mark)\n--\n\nTake back what was allocated since; the memory is kept. BufferError while a view shows some of it."},
-    {"reset", region_empty, METH_NOARGS, "reset()\n--\n\nTake everything back; the memory is kept. BufferError as rewind()."},
-    {"trim", arena_trim, METH_NOARGS, "trim()\n--\n\nGive memory back that nothing lies in."},
-    {"_status", arena_status, METH_NOARGS, "_status()\n--\n\nThe fields of cc_arena_status_t."},
+    {"mark", cc_python_region_mark, METH_NOARGS,
+     "mark($self, /)\n--\n\nA point in time for rewind(); as a context manager it rewinds at the end of its block."},
+    {"rewind", cc_python_region_rewind, METH_O,
+     "rewind($self, mark, /)\n--\n\nTake back what was allocated since; the memory is kept. BufferError while a view "
+     "shows some of it."},
+    {"reset", region_empty, METH_NOARGS,
+     "reset($self, /)\n--\n\nTake everything back; the memory is kept. BufferError as rewind()."},
+    {"trim", arena_trim, METH_NOARGS, "trim($self, /)\n--\n\nGive memory back that nothing lies in."},
+    {"_status", arena_status, METH_NOARGS, "_status($self, /)\n--\n\nThe fields of cc_arena_status_t as a dict."},
     {NULL, NULL, 0, NULL}};
 
 static PyMethodDef heap_methods[] = {
     CC_PYTHON_REGION_METHODS,
     OWNED_METHODS,
-    {"checkpoint", region_mark, METH_NOARGS,
-     "checkpoint()\n--\n\nA point in time for release(); as a context manager it releases at the end of its block."},
-    {"release", region_rewind, METH_O,
-     "release(checkpoint)\n--\n\nTake back what was allocated since and give its memory back. BufferError while a view shows some."},
-    {"empty", region_empty, METH_NOARGS, "empty()\n--\n\nTake everything back; the first piece of memory is kept. BufferError."},
-    {"top", heap_top, METH_NOARGS, "top()\n--\n\nThe latest allocation as a Block, None when there is none."},
+    {"checkpoint", cc_python_region_mark, METH_NOARGS,
+     "checkpoint($self, /)\n--\n\nA point in time for release(); as a context manager it releases at the end of its "
+     "block."},
+    {"release", cc_python_region_rewind, METH_O,
+     "release($self, checkpoint, /)\n--\n\nTake back what was allocated since and give its memory back. BufferError "
+     "while a view shows some."},
+    {"empty", region_empty, METH_NOARGS,
+     "empty($self, /)\n--\n\nTake everything back; the first piece of memory is kept. BufferError."},
+    {"top", heap_top, METH_NOARGS, "top($self, /)\n--\n\nThe latest allocation as a Block, None when there is none."},
     {"free_top", heap_free_top, METH_NOARGS,
-     "free_top()\n--\n\nTake the latest allocation back. IndexError when there is none; BufferError while a view shows it."},
-    {"validate", heap_validate, METH_NOARGS, "validate()\n--\n\nWhether all headers and sums fit each other."},
-    {"_status", heap_status, METH_NOARGS, "_status()\n--\n\n(bytes, blocks, allocations)."},
+     "free_top($self, /)\n--\n\nTake the latest allocation back. IndexError when there is none; BufferError while a "
+     "view shows it."},
+    {"validate", heap_validate, METH_NOARGS, "validate($self, /)\n--\n\nWhether all headers and sums fit each other."},
+    {"_status", heap_status, METH_NOARGS, "_status($self, /)\n--\n\nA dict of reserved bytes, blocks and allocations."},
     {NULL, NULL, 0, NULL}};
 
 static PyMethodDef pool_methods[] = {
     CC_PYTHON_REGION_METHODS,
     {"alloc", pool_alloc, METH_NOARGS,
-     "alloc()\n--\n\nA Block of zeros; when it is dropped, it goes back to the pool. MemoryError when a fixed pool has no more."},
+     "alloc($self, /)\n--\n\nA Block of zeros; when it is dropped, it goes back to the pool. MemoryError when a fixed "
+     "pool has no more."},
     {"free", pool_free, METH_O,
-     "free(block)\n--\n\nTake a block back now. BufferError while a view shows it; ValueError for another pool's or a freed one."},
-    {"_status", pool_status, METH_NOARGS, "_status()\n--\n\nThe fields of cc_pool_status_t."},
+     "free($self, block, /)\n--\n\nTake a block back now. BufferError while a view shows it; ValueError for another "
+     "pool's or a freed one."},
+    {"_status", pool_status, METH_NOARGS, "_status($self, /)\n--\n\nThe fields of cc_pool_status_t as a dict."},
     {NULL, NULL, 0, NULL}};
 
-static PyMethodDef mark_methods[] = {
-    {"__enter__", mark_enter, METH_NOARGS, "__enter__()\n--\n\nThe mark."},
-    {"__exit__", mark_exit, METH_VARARGS, "__exit__(*exception)\n--\n\nTake back what was allocated since."},
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef region_properties[] = {{"closed", cc_python_region_closed, NULL, "Whether close() has been called (bool).", NULL},
-                                          {NULL, NULL, NULL, NULL, NULL}};
+static PyGetSetDef region_properties[] = {
+    {"closed", cc_python_region_closed, NULL, "Whether close() has been called (bool).", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
 static PyType_Slot arena_slots[] = {{Py_tp_doc, "See memory.Arena."}, {Py_tp_init, arena_init},
                                     {Py_tp_dealloc, cc_python_region_dealloc},  {Py_tp_methods, arena_methods},
                                     {Py_tp_getset, region_properties}, {0, NULL}};
@@ -469,15 +384,7 @@ static PyType_Slot heap_slots[] = {{Py_tp_doc, "See memory.Heap."},  {Py_tp_init
 static PyType_Slot pool_slots[] = {{Py_tp_doc, "See memory.Pool."},  {Py_tp_init, pool_init},
                                    {Py_tp_dealloc, cc_python_region_dealloc},  {Py_tp_methods, pool_methods},
                                    {Py_tp_getset, region_properties}, {0, NULL}};
-static PyType_Slot mark_slots[] = {{Py_tp_doc, "A point in the life of an Arena or a Heap. It keeps the object alive."},
-                                   {Py_tp_dealloc, mark_dealloc},
-                                   {Py_tp_methods, mark_methods},
-                                   {0, NULL}};
 
 CC_PYTHON_REGION_TYPE(arena, "Arena", arena_slots);
 CC_PYTHON_REGION_TYPE(heap, "Heap", heap_slots);
 CC_PYTHON_REGION_TYPE(pool, "Pool", pool_slots);
-PyType_Spec cc_python_mark_spec = {.name = "concurrent_collections._core.Mark",
-                                   .basicsize = sizeof(mark_t),
-                                   .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                                   .slots = mark_slots};

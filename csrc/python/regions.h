@@ -1,12 +1,14 @@
-/* python/regions.h: what regions.c (arenas, heaps and pools as objects), regions_block.c (their blocks) and regions_file.c
- * (mapped files) share.
+/* python/regions.h: what regions.c (arenas, heaps and pools as objects), regions_block.c (their blocks), regions_mark.c
+ * (points in their lives) and regions_file.c (mapped files) share.
  *
- * A block is an object that shows a part of a region's memory; it keeps the region alive. Memory that a view of a block shows is
- * never taken back: whoever would do that gets a BufferError. What is taken back makes its blocks dead. */
+ * A block is an object that shows a part of a region's memory; it keeps the region alive. Memory that a view of a
+ * block shows is never taken back: whoever would do that gets a BufferError. What is taken back makes its blocks
+ * dead. */
 #ifndef CC_PYTHON_REGIONS_H
 #define CC_PYTHON_REGIONS_H
 
 #include "core.h"
+#include "errors.h"
 
 #include "cc/regions.h"
 
@@ -56,8 +58,9 @@ bool cc_python_is_open(const cc_python_region_t *region);
 /* Sets ValueError for a closed region, RuntimeError for a thread that is not its owner. */
 bool cc_python_may_use(cc_python_region_t *region);
 
-/* A block without memory. Then nothing can fail any more: cc_python_fill_block gives it some (allocation number `serial`, zeroed) and
- * puts it into the list. pre: the lock since before the memory was allocated, so that no close comes between. */
+/* A block without memory. Then nothing can fail any more: cc_python_fill_block gives it some (allocation number
+ * `serial`, zeroed) and puts it into the list. pre: the lock since before the memory was allocated, so that no close
+ * comes between. */
 cc_python_block_t *cc_python_new_block(cc_python_region_t *region);
 void cc_python_fill_block(cc_python_block_t *block, void *data, size_t size, size_t serial);
 
@@ -69,6 +72,10 @@ void cc_python_end_block(cc_python_block_t *block);
 bool cc_python_kill_above(cc_python_region_t *region, size_t serial);
 PyObject *cc_python_buffer_error(void);
 
+/* regions_mark.c: methods of arenas and heaps. */
+PyObject *cc_python_region_mark(PyObject *self, PyObject *unused);
+PyObject *cc_python_region_rewind(PyObject *self, PyObject *mark);
+
 /* Methods and properties that all of them have. */
 PyObject *cc_python_region_close(PyObject *self, PyObject *unused);
 PyObject *cc_python_region_enter(PyObject *self, PyObject *unused);
@@ -78,9 +85,10 @@ void cc_python_region_dealloc(PyObject *self);
 
 #define CC_PYTHON_REGION_METHODS \
     {"close", cc_python_region_close, METH_NOARGS, \
-     "close()\n--\n\nGive all memory back; again: nothing. BufferError while a view shows some of it."}, \
-        {"__enter__", cc_python_region_enter, METH_NOARGS, "__enter__()\n--\n\nThe object itself."}, \
-    {"__exit__", cc_python_region_exit, METH_VARARGS, "__exit__(*exception)\n--\n\nclose()."}
+     "close($self, /)\n--\n\nGive all memory back; again: nothing. BufferError while a view shows some of it."}, \
+        {"__enter__", cc_python_region_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nThe object itself."}, \
+        {"__exit__", cc_python_region_exit, METH_VARARGS, "__exit__($self, /, *exception)\n--\n\nclose()."}, \
+        CC_PYTHON_NO_PICKLE
 
 #define CC_PYTHON_REGION_TYPE(lower, Name, slots_) \
     PyType_Spec cc_python_##lower##_spec = {.name = "concurrent_collections._core." Name, \

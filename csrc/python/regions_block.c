@@ -43,7 +43,8 @@ void cc_python_end_block(cc_python_block_t *block) {
     block->dead = true;
 }
 
-/* The list is in the order of serial numbers, too: they only grow, and what is above a smaller one to come is dead before. */
+/* The list is in the order of serial numbers, too: they only grow, and what is above a smaller one to come is dead
+ * before. */
 bool cc_python_kill_above(cc_python_region_t *region, size_t serial) {
     for (cc_python_block_t *block = region->newest; block != NULL && block->serial > serial; block = block->older)
         if (block->views > 0) return false;
@@ -143,12 +144,16 @@ static PyGetSetDef block_properties[] = {
     {"address", block_address, NULL, "Where its memory lies or lay (int).", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
+static PyMethodDef block_methods[] = {CC_PYTHON_NO_PICKLE, {NULL, NULL, 0, NULL}};
+
 static PyType_Slot block_slots[] = {
-    {Py_tp_doc, "Memory of an Arena, Heap or Pool: writable bytes with the buffer protocol, for memoryview, numpy.frombuffer and "
-                "others. Reading a part (block[2:5]) gives a view, not a copy. Once its memory is taken back, using it is a "
-                "ValueError. It may be used by any thread; bytes are not guarded against each other's writes."},
+    {Py_tp_doc,
+     "Memory of an Arena, Heap or Pool: writable bytes with the buffer protocol, for memoryview, numpy.frombuffer and "
+     "others. Reading a part (block[2:5]) gives a view, not a copy. Once its memory is taken back, using it is a "
+     "ValueError. It may be used by any thread; bytes are not guarded against each other's writes."},
     {Py_tp_dealloc, block_dealloc},
     {Py_tp_repr, block_repr},
+    {Py_tp_methods, block_methods},
     {Py_tp_getset, block_properties},
     {Py_mp_length, block_length},
     {Py_mp_subscript, block_get_item},

@@ -1,4 +1,5 @@
-/* python/regions_file.c: mapped files as objects. Arguments are checked in _regions.py; here only what could crash is. */
+/* python/regions_file.c: mapped files as objects. memory/regions.py checks the arguments; here only those are
+ * checked that could crash. */
 #include "regions.h"
 
 static int file_init(PyObject *self, PyObject *args, PyObject *kwargs) {
@@ -18,16 +19,10 @@ static int file_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     cc_python_region(self)->file = file;
     cc_python_region(self)->writable = writable != 0;
     if (status == CC_OK) return 0;
-    if (status == CC_ERROR_MEMORY) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    PyObject *type = status == CC_ERROR_MISSING     ? PyExc_FileNotFoundError
-                     : status == CC_ERROR_ACCESS    ? PyExc_PermissionError
-                     : status == CC_ERROR_DIRECTORY ? PyExc_IsADirectoryError
-                     : status == CC_ERROR_EMPTY     ? PyExc_ValueError
-                                                    : PyExc_OSError;
-    PyErr_Format(type, "%S cannot be mapped: %s", path, cc_strerror(status));
+    if (status == CC_ERROR_LIMIT)
+        PyErr_Format(PyExc_OSError, "%S cannot be mapped: too many files are open, or 1024 are mapped", path);
+    else
+        (void)cc_python_raise(status, "%S cannot be mapped", path);
     return -1;
 }
 
@@ -43,7 +38,8 @@ static int file_get_buffer(PyObject *self, Py_buffer *view, int flags) {
         (void)cc_python_may_use(region);
         return -1;
     }
-    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)slice.data, (Py_ssize_t)slice.length, !region->writable, flags) == 0)
+    if (PyBuffer_FillInfo(view, self, (void *)(uintptr_t)slice.data, (Py_ssize_t)slice.length, !region->writable,
+                          flags) == 0)
         return 0;
     CC_PYTHON_LOCK(&region->lock);
     region->views--;
@@ -77,9 +73,9 @@ static PyObject *file_read(PyObject *self, PyObject *args) {
     PyBuffer_Release(&view);
     if (status == CC_OK) return bytes;
     Py_CLEAR(bytes);
-    if (status == CC_ERROR_ARGUMENT) return cc_python_raise(status);
-    PyErr_SetString(PyExc_OSError, cc_strerror(status));
-    return NULL;
+    if (status == CC_ERROR_ARGUMENT)
+        return cc_python_raise(status, "bytes %zd to %zd are not all in the file", start, start + length);
+    return cc_python_raise(status, NULL);
 }
 
 static PyObject *file_find(PyObject *self, PyObject *args) {
@@ -102,14 +98,43 @@ static PyObject *file_find(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(found != CC_SLICE_NONE ? (Py_ssize_t)found : -1);
 }
 
+static const struct {
+    const char *name;
+    cc_file_advice_t advice;
+} advices[] = {{"normal", CC_FILE_NORMAL},
+               {"sequential", CC_FILE_SEQUENTIAL},
+               {"random", CC_FILE_RANDOM},
+               {"will need", CC_FILE_WILL_NEED},
+               {"don't need", CC_FILE_DONT_NEED}};
+enum { ADVICES = sizeof advices / sizeof *advices };
+
+int cc_python_add_file_constants(PyObject *module) {
+    PyObject *names = PyTuple_New(ADVICES);
+    for (int i = 0; names != NULL && i < ADVICES; i++) {
+        PyObject *name = PyUnicode_FromString(advices[i].name);
+        if (name == NULL)
+            Py_CLEAR(names);
+        else
+            PyTuple_SET_ITEM(names, i, name);
+    }
+    int status = names != NULL ? PyModule_AddObjectRef(module, "FILE_ADVICE", names) : -1;
+    Py_XDECREF(names);
+    return status;
+}
+
 static PyObject *file_advise(PyObject *self, PyObject *args) {
     Py_ssize_t start, length;
-    int advice;
+    const char *name;
     Py_buffer view;
-    if (!PyArg_ParseTuple(args, "inn", &advice, &start, &length) || !hold_file(self, &view)) return NULL;
-    int status = cc_file_advise(cc_python_region(self)->file, (size_t)start, (size_t)length, (cc_file_advice_t)advice);
+    int i = 0;
+    if (!PyArg_ParseTuple(args, "snn", &name, &start, &length)) return NULL;
+    while (i < ADVICES && strcmp(advices[i].name, name) != 0) i++;
+    if (i == ADVICES) return PyErr_Format(PyExc_ValueError, "no advice is called '%s'", name);
+    if (!hold_file(self, &view)) return NULL;
+    int status = cc_file_advise(cc_python_region(self)->file, (size_t)start, (size_t)length, advices[i].advice);
     PyBuffer_Release(&view);
-    if (status != CC_OK) return cc_python_raise(status);
+    if (status != CC_OK)
+        return cc_python_raise(status, "advice '%s' was refused for bytes %zd to %zd", name, start, start + length);
     Py_RETURN_NONE;
 }
 
@@ -139,9 +164,10 @@ static PyObject *file_get_item(PyObject *self, PyObject *key) {
 
 static PyMethodDef file_methods[] = {
     CC_PYTHON_REGION_METHODS,
-    {"_read", file_read, METH_VARARGS, "_read(start, length)\n--\n\nA copy out of the file itself."},
-    {"_find", file_find, METH_VARARGS, "_find(part, start, end, from_end)\n--\n\nWhere it lies, -1 if nowhere."},
-    {"_advise", file_advise, METH_VARARGS, "_advise(advice, start, length)\n--\n\ncc_file_advise."},
+    {"_read", file_read, METH_VARARGS, "_read($self, start, length, /)\n--\n\nA copy out of the file itself."},
+    {"_find", file_find, METH_VARARGS,
+     "_find($self, part, start, end, from_end, /)\n--\n\nWhere it lies, -1 if nowhere."},
+    {"_advise", file_advise, METH_VARARGS, "_advise($self, advice, start, length, /)\n--\n\ncc_file_advise."},
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef file_properties[] = {

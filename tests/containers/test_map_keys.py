@@ -6,14 +6,14 @@ import enum
 import functools
 import gc
 import math
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from concurrent_collections import SkipListMap
+from concurrent_collections import SkipListMap, SkipListSet
 
 sortedcontainers = pytest.importorskip("sortedcontainers")
 
@@ -133,6 +133,59 @@ def test_nan_is_refused():
         with pytest.raises(ValueError, match="nan cannot be a key"):
             use(math.nan)
     assert m.snapshot() == [(1.0, 1)]
+
+
+class NeverEqual:
+    def __eq__(self, other):
+        return False
+
+    def __lt__(self, other):
+        return False
+
+
+class LessThanItself(int):
+    __lt__ = int.__le__
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        (Decimal("nan"), ValueError), (Decimal("sNaN"), InvalidOperation), (NeverEqual(), ValueError),
+        (LessThanItself(1), ValueError), ((Decimal("nan"), 1), ValueError), (((math.nan,),), ValueError), (None, TypeError),
+        (object(), TypeError), (1j, TypeError),
+    ],
+    ids=["nan", "signalling nan", "never equal", "less than itself", "tuple", "nested", "None", "object", "complex"],
+)  # fmt: skip
+@pytest.mark.parametrize("made", [SkipListMap, lambda: SkipListMap(key=lambda key: key)], ids=["natural", "key"])
+def test_a_first_key_without_an_order_is_refused(made, key, error):
+    """Nothing else is there to be compared with; once inside, it would keep all other keys out."""
+    m = made()
+    stores = [m.__setitem__, m.setdefault, m.put_if_absent, lambda key, value: m.update([(key, value)])]
+    for store in stores:
+        with pytest.raises(error):
+            store(key, 1)
+    with pytest.raises(error):
+        SkipListSet([key])
+    assert len(m) == 0
+    m[Decimal(1)] = 1
+    del m[Decimal(1)]
+    with pytest.raises(error):
+        m[key] = 1
+    m[1] = "one"
+    assert m.snapshot() == [(1, "one")]
+
+
+def test_a_first_key_may_hold_what_has_no_order():
+    """Only what every comparison looks at counts."""
+    m = SkipListMap({(1, None): "a"})
+    m[2, math.nan] = "b"
+    assert list(m.values()) == ["a", "b"]
+
+
+def test_cmp_is_not_asked_about_a_first_key():
+    asked = []
+    m = SkipListMap({None: 1}, cmp=lambda a, b: asked.append((a, b)) or 0)
+    assert (asked, list(m)) == ([], [None])
 
 
 def test_subclasses_that_compare_like_their_base():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 
 import pytest
@@ -265,6 +266,72 @@ def test_interrupt_ends_join(kind):
     q.put(1)
     with pytest.raises(KeyboardInterrupt), interrupted():
         q.join()
+
+
+def wait_until_asleep(thread):
+    """Until it sleeps for good, and not for a moment because another thread has the GIL."""
+    for _ in range(20):
+        wait_until(lambda: is_waiting(thread))
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("method", ["get", "put", "join", "get until"])
+def test_a_signal_that_does_not_end_the_sleep_is_seen(kind, method):
+    """Another thread takes the signal: the main thread sleeps on, as it does when one comes just before its sleep.
+
+    What the main thread waits for is done by the signal's handler alone.
+    """
+    q = kind(1)
+    if method in ("put", "join"):
+        q.put("first")
+    acts = {"get": lambda: q.put(1), "get until": lambda: q.put(1), "put": q.get_nowait, "join": q.task_done}
+    waits = {"get": q.get, "get until": lambda: q.get(timeout=3600), "put": lambda: q.put(2), "join": q.join}
+    old = signal.signal(signal.SIGUSR1, lambda number, frame: acts[method]())
+    main = threading.main_thread()
+    rescued = threading.Event()
+
+    def send():
+        wait_until_asleep(main)
+        signal.raise_signal(signal.SIGUSR1)
+        if not ended.wait(60):
+            rescued.set()
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    ended = threading.Event()
+    sender = started(send)
+    try:
+        waits[method]()
+    finally:
+        ended.set()
+        sender.join(120)
+        signal.signal(signal.SIGUSR1, old)
+    assert not rescued.is_set()
+
+
+def test_the_main_thread_gets_its_turn(kind):
+    """It sleeps in slices, to see signals, and lies down behind the others after each: it is served all the same."""
+    q, ended = kind(), threading.Event()
+
+    def work():
+        while q.get() is not None:
+            pass
+
+    def feed():
+        while not ended.wait(0.05):  # fewer items in one of its slices than there are others
+            q.put("item")
+
+    others = [started(work) for _ in range(40)]
+    wait_until(lambda: all(map(is_waiting, others)))
+    feeder = started(feed)
+    try:
+        assert q.get(timeout=60) == "item"
+    finally:
+        ended.set()
+        feeder.join(60)
+        for _ in others:
+            q.put(None)
+        for thread in others:
+            thread.join(60)
 
 
 def test_a_signals_handler_puts(kind):

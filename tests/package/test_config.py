@@ -50,7 +50,7 @@ def test_a_wrong_name_lists_the_valid_ones():
             act()
 
 
-SMR_OPTIONS = {name: limits for name, *limits in _core.smr_options()}
+SMR_OPTIONS = {limits["name"]: limits for limits in _core.smr_options()}
 
 
 def test_every_option_of_a_domain_is_an_option_here():
@@ -63,7 +63,7 @@ def test_every_option_of_a_domain_is_an_option_here():
 
 @pytest.mark.parametrize("name", SMR_OPTIONS)
 def test_an_option_of_a_domain_takes_its_range_and_nothing_else(name):
-    default, least, most = SMR_OPTIONS[name]
+    default, least, most = (SMR_OPTIONS[name][what] for what in ("initial", "least", "most"))
     option = f"smr_{name}"
     try:
         for value in (least, most, default):

@@ -9,7 +9,7 @@ import pytest
 from concurrent_collections import MemoryProfilerReport, _core
 from concurrent_collections.profiling import assembly as _assembly
 
-BINS = len(_core.bin_limits())
+BINS = len(_core.BIN_LIMITS)
 OPTIONS = _assembly.Options(
     track_sizes=True, track_latency=True, track_per_thread=True, track_cross_thread=True, detect_leaks=True,
     capture_stacks=True, sample_rate=1.0, sample_interval=None, latency_buckets=110, domains=("runtime", "object"),
@@ -17,11 +17,23 @@ OPTIONS = _assembly.Options(
 )  # fmt: skip
 
 
+DOMAIN_SUMS = [
+    "alloc_bytes", "free_bytes", "alloc_block_bytes", "free_block_bytes", "alloc_bytes_variance", "free_bytes_variance",
+    "alloc_count_variance", "free_count_variance",
+]  # fmt: skip
+
+
+def point(seconds, current=0.0, peak=0.0, alloc_count=0.0, free_count=0.0, alloc_bytes=0.0):
+    return {
+        "seconds": seconds, "current": current, "peak": peak, "alloc_count": alloc_count, "free_count": free_count,
+        "alloc_bytes": alloc_bytes,
+    }  # fmt: skip
+
+
 def raw_figures(**others):
     """What _core.Profile.read gives for 10 allocations of 100 bytes in the object domain, 4 of them freed."""
     bins, freed, nothing = [0.0] * BINS, [0.0] * BINS, [0.0] * BINS
     bins[13], freed[13] = 10.0, 4.0  # 97 to 104 bytes
-    empty = (0.0,) * 8 + (nothing, nothing)
     latency = [0.0] * 110
     latency[2] = 90.0  # 1.58 to 1.99 ns
     latency[20], latency[30] = 9.0, 1.0  # about 100 ns and 1 us
@@ -29,13 +41,27 @@ def raw_figures(**others):
         "alloc_count": 10.0, "free_count": 4.0, "alloc_bytes": 1000.0, "free_bytes": 400.0, "current": 600.0,
         "peak": 800.0, "peak_seconds": 0.5, "peak_error": 0.0, "cross_thread_frees": 1.0, "samples": 0.0,
         "untracked_frees": 2.0, "failed": 0.0, "dropped_records": 0.0, "dropped_stacks": 0.0, "seconds": 2.0,
-        "start_wall": 1000.0, "end_wall": 1002.0, "estimated": False,
-        "domains": [empty, empty, empty, (1000.0, 400.0, 1120.0, 448.0, 25.0, 9.0, 4.0, 1.0, bins, freed)],
-        "threads": [(7, 70, "seven", True, 10.0, 3.0, 1000.0, 300.0, 1.0, 0.0),
-                    (8, 80, "", False, 0.0, 1.0, 0.0, 100.0, 0.0, 1.0)],
-        "flows": [(7, 8, 1.0, 100.0)],
-        "points": [(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (1.0, 500.0, 500.0, 5.0, 0.0, 500.0), (2.0, 600.0, 800.0, 10.0, 4.0, 1000.0)],
-        "latency": (latency, latency, 100.0, 100.0, 2000.0, 2000.0, "test clock", 5.0, 20.0, 0.015625),
+        "start_wall_ns": 1000 * 10**9, "end_wall_ns": 1002 * 10**9, "estimated": False,
+        "domains": {
+            **{name: dict.fromkeys(DOMAIN_SUMS, 0.0) | {"alloc_bins": nothing, "free_bins": nothing} for name in _core.DOMAINS},
+            "object": {
+                "alloc_bytes": 1000.0, "free_bytes": 400.0, "alloc_block_bytes": 1120.0, "free_block_bytes": 448.0,
+                "alloc_bytes_variance": 25.0, "free_bytes_variance": 9.0, "alloc_count_variance": 4.0, "free_count_variance": 1.0,
+                "alloc_bins": bins, "free_bins": freed,
+            },
+        },
+        "threads": [
+            {"id": 7, "native_id": 70, "name": "seven", "alive": True, "alloc_count": 10.0, "free_count": 3.0,
+             "alloc_bytes": 1000.0, "free_bytes": 300.0, "sent": 1.0, "received": 0.0},
+            {"id": 8, "native_id": 80, "name": "", "alive": False, "alloc_count": 0.0, "free_count": 1.0,
+             "alloc_bytes": 0.0, "free_bytes": 100.0, "sent": 0.0, "received": 1.0},
+        ],
+        "flows": [{"alloc_thread": 7, "free_thread": 8, "count": 1.0, "bytes": 100.0}],
+        "points": [point(0.0), point(1.0, 500.0, 500.0, 5.0, 0.0, 500.0), point(2.0, 600.0, 800.0, 10.0, 4.0, 1000.0)],
+        "latency": {
+            "alloc_counts": latency, "free_counts": latency, "alloc_timed": 100.0, "free_timed": 100.0, "alloc_sum_ns": 2000.0,
+            "free_sum_ns": 2000.0, "name": "test clock", "overhead_ns": 5.0, "floor_ns": 20.0, "timed_fraction": 0.015625,
+        },
         **others,
     }  # fmt: skip
 
@@ -73,7 +99,8 @@ def test_percentiles_are_clamped_to_what_the_clock_can_see():
 
 def test_without_timed_operations_percentiles_are_unknown():
     zeros = [0.0] * 110
-    report = assemble(latency=(zeros, zeros, 0.0, 0.0, 0.0, 0.0, "test clock", 5.0, 20.0, 0.0))
+    latency = raw_figures()["latency"] | {"alloc_counts": zeros, "free_counts": zeros, "alloc_timed": 0.0, "free_timed": 0.0}
+    report = assemble(latency=latency)
     assert report.alloc_latency_p50 is None and report.accuracy["alloc_latency_p50"] == "unknown"
 
 
@@ -81,7 +108,7 @@ def test_rates_of_the_timeline():
     first, second = assemble().timeline
     assert (first.time, first.alloc_rate, first.alloc_rate_average) == (1.0, 5.0, 5.0)
     assert (second.alloc_rate, second.alloc_rate_average, second.peak_allocated) == (5.0, 5.0, 800)
-    points = [(1.0, 0, 0, 0.0, 0, 0), (2.0, 0, 0, 10.0, 0, 0)]
+    points = [point(1.0), point(2.0, alloc_count=10.0)]
     assert assemble(points=points).timeline[1].alloc_rate_average == pytest.approx(10 * (1 - 2.718281828**-1))
 
 
@@ -97,8 +124,14 @@ BY_STACK = {
     "leaked_allocations", "leaked_bytes", "leaked_count", "leaks_omitted", "interpreter_held_count",
     "interpreter_held_bytes", "live_sites",
 }  # fmt: skip
-LIVE = ([(4096, 100, 7, 0, 1)], [(1, (("f.py", 3, "g"), ("__init__", None, "__init__"), ("m.py", 0, "h")), False, 6.0, 600.0)],
-        6.0, 600.0, 2.0, 50.0)  # fmt: skip
+LIVE = {
+    "blocks": [{"address": 4096, "size": 100, "thread": 7, "wall_ns": 0, "site": 1}],
+    "sites": [
+        {"site": 1, "stack": (("f.py", 3, "g"), ("__init__", 0, "__init__"), ("m.py", 0, "h")), "held": False, "count": 6.0,
+         "bytes": 600.0},
+    ],
+    "count": 6.0, "bytes": 600.0, "held_count": 2.0, "held_bytes": 50.0,
+}  # fmt: skip
 
 
 def marked(report, accuracy):

@@ -62,7 +62,7 @@ def test_after_a_failed_start_hooks_are_gone():
         + """
 import concurrent_collections.profiling.profiler as module
 before = allocators()
-def fail(*arguments):
+def fail(**arguments):
     raise MemoryError
 original, module._core.Profile = module._core.Profile, fail
 profiler = module.MemoryProfiler()

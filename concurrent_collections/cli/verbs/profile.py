@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ...profiling.assembly import DOMAINS
+from ..._core import DOMAINS
 from ...profiling.profiler import MemoryProfiler
 from .. import program, session
 from ..outputs import OUTPUTS, checked_outputs

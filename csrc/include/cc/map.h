@@ -66,7 +66,8 @@ typedef struct cc_map_entry {
  *                map. Without `deferred` it also does nothing that could let another thread go on with this map.
  * compare        Orders them, whatever it takes. It is called outside the sections and locks of the map, with `stored`
  *                held. It may block, use the same map, and fail: any result below -15 ends the operation, which returns
- *                it and has changed nothing.
+ *                it and has changed nothing. A key without a prefix that comes into an empty map is compared with
+ *                itself, so that the hook can refuse a key that has no order.
  * *order         Below 0: stored < wanted. 0: the same key. Above 0: stored > wanted. An order that contradicts itself
  *                misplaces keys and does no other harm.
  * hold_…         One more reference to an object or a value, which is never NULL. It is called inside sections and
