@@ -78,8 +78,8 @@ _SCHEMES = {name: name for name in _core.smr_schemes()}
 
 # Options of the domains of safe memory reclamation that are made later; defaults and ranges are libcc's.
 _SMR_OPTIONS = {
-    "retire_threshold": "with plain fences: nodes that a thread gathers before it looks for what can be freed; also what "
-    "makes a poll look",
+    "retire_threshold": "with plain fences: nodes that a thread gathers before it looks for what can be freed; "
+    "also what makes a poll look",
     "reclaim_per_poll": "with plain fences: nodes freed at a time at most",
     "batch_nodes": "with membarrier: nodes that a thread gathers before it looks for what can be freed",
     "batch_bytes": "bytes that a thread gathers before it looks, however few nodes they are",

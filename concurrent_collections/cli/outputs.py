@@ -51,7 +51,10 @@ def path_in_this_process(path: str) -> str:
 
 
 def checked_outputs(names: dict[str, str], *, force: bool) -> dict[str, str]:
-    """The files' absolute names (the program may change the directory). Raises Refused where one could not be written."""
+    """The files' absolute names, as the program may change the directory.
+
+    Raises Refused where one could not be written.
+    """
     outputs: dict[str, str] = {}
     for kind, name in names.items():
         try:

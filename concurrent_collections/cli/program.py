@@ -1,7 +1,7 @@
 """Runs another program in this process as the interpreter would run it, from a file, a module, a text or stdin.
 
-The interpreter itself runs it, prints what it raises and ends the process. Here the interpreter is made to look as if it
-had been started with the program: ``sys.argv``, ``sys.orig_argv``, ``sys.path``, ``__main__``, and no frame below it.
+The interpreter itself runs it, prints what it raises and ends the process. Here the interpreter is made to look as if
+it had been started with the program: ``sys.argv``, ``sys.orig_argv``, ``sys.path``, ``__main__``, no frame below it.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class _Start(NamedTuple):
 
 
 def prepare(arguments: list[str], *, module: str | None = None, command: str | None = None) -> Callable[[], None]:
-    """Make the interpreter look as if it had been started with the program; what is returned runs it, and never returns.
+    """Make the interpreter look as if it had been started with the program. What is returned runs it and never returns.
 
-    The program is a ``module`` (``-m``), a ``command`` (``-c``), or the first of the ``arguments``: a script, a compiled
-    one, a directory or zip file with a ``__main__``, or ``-`` for stdin. Raises Refused when there is no such script.
-    Whether a module exists is known when it runs, as in ``python -m``.
+    The program is a ``module`` (``-m``), a ``command`` (``-c``), or the first of the ``arguments``: a script, a
+    compiled one, a directory or zip file with a ``__main__``, or ``-`` for stdin. Raises Refused when there is no such
+    script. Whether a module exists is known when it runs, as in ``python -m``.
     """
     if module is not None:
-        run = partial(_core.run_program, "module", runpy._run_module_as_main, (module, True))  # type: ignore[attr-defined]
+        run = _runs_main_of(module, True)
         start = _Start(["-m", module, *arguments], ["-m", *arguments], _current_directory(), False, run)
     elif command is not None:
         run = partial(_core.run_program, "command", command)
@@ -69,14 +69,18 @@ def _script(arguments: list[str]) -> _Start:
     name, directory = arguments[0], _current_directory()
     path = name if directory is None else os.path.join(directory, name)
     if pkgutil.get_importer(path) is not None:  # a directory or a zip file
-        run = partial(_core.run_program, "module", runpy._run_module_as_main, ("__main__", False))  # type: ignore[attr-defined]
-        return _Start(arguments, arguments, path, True, run)
+        return _Start(arguments, arguments, path, True, _runs_main_of("__main__", False))
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise Refused(f"can't open file {name!r}: {error.strerror}") from None
     own = os.path.dirname(os.path.realpath(path))
     return _Start(arguments, arguments, own, False, partial(_core.run_program, "file", path))
+
+
+def _runs_main_of(module: str, alter_argv: bool) -> Callable[[], None]:
+    main = runpy._run_module_as_main  # type: ignore[attr-defined]  # what python -m calls
+    return partial(_core.run_program, "module", main, (module, alter_argv))
 
 
 def _current_directory() -> str | None:

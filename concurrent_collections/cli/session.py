@@ -33,7 +33,10 @@ __all__ = ["Session"]
 
 
 class Session:
-    """Profiles from :meth:`begin` to the end of the process, and of its forked children if the file names have a {pid}."""
+    """Profiles from :meth:`begin` to the end of the process.
+
+    Forked children do so, too, from the fork on, if the file names have a {pid}.
+    """
 
     def __init__(self, profiler: MemoryProfiler, outputs: dict[str, str], *, force: bool, quiet: bool) -> None:
         self._profiler = profiler

@@ -52,7 +52,8 @@ def summary(report: MemoryProfilerReport, written: list[str]) -> str:
         )
     lines.append(
         f"  latency       allocation p50 {format_ns(report.alloc_latency_p50)}, "
-        f"p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}"
+        f"p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, "
+        f"p99 {format_ns(report.free_latency_p99)}"
     )
     if report.cross_thread_free_pct is not None:
         lines.append(f"  cross-thread  {format_percent(report.cross_thread_free_pct / 100)} of the frees")

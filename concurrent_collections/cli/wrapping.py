@@ -25,7 +25,9 @@ def unrecorded(function: Callable[..., object]) -> Callable[..., None]:
     return call
 
 
-def wrap(names: Sequence[str], before: Callable[..., object] | None, after: Callable[..., object] | None = None) -> None:
+def wrap(
+    names: Sequence[str], before: Callable[..., object] | None, after: Callable[..., object] | None = None
+) -> None:
     """Have ``before`` and ``after`` called around a function, with its arguments; what they raise is dropped.
 
     ``names`` are the ``module.function`` by which it is known. The first module is loaded, others only looked at.

@@ -220,7 +220,7 @@ class SkipListSet(_core.OrderedSet[T], MutableSet[T]):
         return self
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other is a set of the same elements, by the order of both where they have one. Weakly consistent."""
+        """Whether the other is a set of the same elements, by the order of both if it has one. Weakly consistent."""
         if isinstance(other, SkipListSet) and order_of(self) == order_of(other):
             return self.snapshot() == other.snapshot()
         if not isinstance(other, AbstractSet):

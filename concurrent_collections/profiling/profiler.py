@@ -61,8 +61,8 @@ class MemoryProfiler:
     capture_stacks: remember call stacks, ``stack_depth`` innermost frames of Python code, for live blocks.
     sample_rate: 1.0 records all allocations; less, in (0, 1), each with this probability. Figures are then estimates
     (Horvitz and Thompson) with a standard error.
-    sample_interval: bytes, instead of sample_rate: a Poisson process over allocated bytes with this mean distance, as in
-    tcmalloc and jemalloc; 524288 is good for production.
+    sample_interval: bytes, instead of sample_rate: a Poisson process over allocated bytes with this mean distance, as
+    in tcmalloc and jemalloc; 524288 is good for production.
     latency_buckets: log-spaced buckets from 1 ns to 100 s, 10 to 5000; 1000 gives percentiles to within 1.7 %.
     domains: which allocations are seen, of "runtime" (libcc's own), "raw", "mem" and "object" (CPython's
     PyMem_RawMalloc, PyMem_Malloc and PyObject_Malloc) and "sqlite" (SQLite's, see :func:`sqlite.use`).

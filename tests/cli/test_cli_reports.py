@@ -178,7 +178,8 @@ def test_help_tells_every_option():
 def test_options_reach_the_profiler():
     write(
         "script.py",
-        "import threading\nx = []\nt = threading.Thread(target=lambda: x.extend(map(str, range(10**5))), name='T')\nt.start(); t.join()",
+        "import threading\nx = []\n"
+        "t = threading.Thread(target=lambda: x.extend(map(str, range(10**5))), name='T')\nt.start(); t.join()",
     )
     json_file = ["-f", "-q", "--json", "report.json"]
     profile(*json_file, "--sample-rate", "0.1", "--no-per-thread", "--domains", "object,mem", "script.py")

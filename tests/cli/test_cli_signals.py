@@ -62,7 +62,7 @@ def start(source: str, *options: str) -> subprocess.Popen:
 
 
 def wait_until_idle(process: subprocess.Popen) -> None:
-    """Until its main thread sleeps: a signal that comes just before a lock is waited for may be seen late by any Python."""
+    """Until its main thread sleeps: any Python may see a signal late that comes just before a lock is waited for."""
     stat = Path(f"/proc/{process.pid}/task/{process.pid}/stat")
     quiet = 0
     while quiet < 5:
@@ -131,7 +131,8 @@ def test_sigterm_looks_untouched_to_the_program():
             if (pid := os.fork()) == 0:
                 os._exit(0)
             print(os.waitpid(pid, 0)[1])
-        child = subprocess.Popen([sys.executable, "-c", "import time; print(1, flush=True); time.sleep(1000)"], stdout=-1)
+        source = "import time; print(1, flush=True); time.sleep(1000)"
+        child = subprocess.Popen([sys.executable, "-c", source], stdout=-1)
         child.stdout.readline()
         child.terminate()
         print(child.wait())
@@ -188,8 +189,8 @@ FORKS = {
     "fork and fall through": "pid = os.fork()\nif pid == 0:\n    work()\n    sys.exit(0)\nos.waitpid(pid, 0)",
     "fork from a thread": "def fork():\n    if (pid := os.fork()) == 0:\n        work()\n        os._exit(0)\n"
     "    os.waitpid(pid, 0)\nt = threading.Thread(target=fork)\nt.start()\nt.join()",
-    "multiprocessing": "import multiprocessing\np = multiprocessing.get_context('fork').Process(target=work)\np.start()\np.join()\n"
-    "assert p.exitcode == 0",
+    "multiprocessing": "import multiprocessing\np = multiprocessing.get_context('fork').Process(target=work)\n"
+    "p.start()\np.join()\nassert p.exitcode == 0",
     "terminated": "import multiprocessing\nready = multiprocessing.get_context('fork').Event()\n"
     "def wait():\n    work()\n    ready.set()\n    time.sleep(1000)\n"
     "p = multiprocessing.get_context('fork').Process(target=wait)\np.start()\nready.wait()\np.terminate()\np.join()\n"

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: running programs with and without the profiler, and comparing how they end."""
+"""For tests of the command line: runs programs with and without the profiler, and compares how they end."""
 
 from __future__ import annotations
 
