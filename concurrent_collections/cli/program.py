@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import builtins
 import importlib.machinery
+import linecache
 import os
 import pkgutil
 import runpy
 import sys
+import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import ModuleType
 from typing import NamedTuple
@@ -49,11 +52,12 @@ def prepare(arguments: list[str], *, module: str | None = None, command: str | N
     compiled one, a directory or zip file with a ``__main__``, or ``-`` for stdin. Raises Refused when there is no such
     script. Whether a module exists is known when it runs, as in ``python -m``.
     """
+    _set_fresh_main()
     if module is not None:
         run = _runs_main_of(module, True)
         start = _Start(["-m", module, *arguments], ["-m", *arguments], _current_directory(), False, run)
     elif command is not None:
-        run = partial(_core.run_program, "command", command)
+        run = _runs_command(command)
         start = _Start(["-c", command, *arguments], ["-c", *arguments], "", False, run)
     elif arguments[0] == "-":
         start = _Start(arguments, arguments, "", False, partial(_core.run_program, "stdin", None))
@@ -61,7 +65,6 @@ def prepare(arguments: list[str], *, module: str | None = None, command: str | N
         start = _script(arguments)
     _set_search_path(start)
     _set_words(start)
-    _set_fresh_main()
     return start.run
 
 
@@ -80,7 +83,19 @@ def _script(arguments: list[str]) -> _Start:
 
 def _runs_main_of(module: str, alter_argv: bool) -> Callable[[], None]:
     main = runpy._run_module_as_main  # type: ignore[attr-defined]  # what python -m calls
-    return partial(_core.run_program, "module", main, (module, alter_argv))
+    return partial(_core.run_program, "call", main, (module, alter_argv))
+
+
+def _runs_command(text: str) -> Callable[[], None]:
+    """Newer Pythons take out the text's indentation, and show its lines in tracebacks."""
+    if sys.version_info >= (3, 14):
+        text = textwrap.dedent(text)
+    if sys.version_info >= (3, 13):
+        with suppress(SyntaxError):  # is raised, and printed, when it runs
+            code = compile(text, "<string>", "exec", dont_inherit=True)
+            linecache._register_code(code, text, "<string>")  # type: ignore[attr-defined]  # what python -c calls
+            return partial(_core.run_program, "call", exec, (code, vars(sys.modules["__main__"])))
+    return partial(_core.run_program, "command", text)
 
 
 def _current_directory() -> str | None:
@@ -93,7 +108,7 @@ def _current_directory() -> str | None:
 
 def _set_search_path(start: _Start) -> None:
     """The program's own beginning of ``sys.path``, in place of the directory where this command was found."""
-    was_run_by_m = getattr(sys.modules["__main__"], "__spec__", None) is not None
+    was_run_by_m = getattr(_own_main, "__spec__", None) is not None
     if not sys.flags.safe_path and not (was_run_by_m and _current_directory() is None):
         del sys.path[0]
     if start.path is not None and (start.is_path_safe or not sys.flags.safe_path):
