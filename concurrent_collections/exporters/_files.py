@@ -7,15 +7,14 @@ import secrets
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from os import PathLike
 
-__all__ = ["StrPath", "write_text"]
+from ..profiling.exports import StrPath
 
-StrPath = str | PathLike[str]
+__all__ = ["StrPath", "write_file"]
 
 
-def write_text(path: StrPath, chunks: Iterable[str]) -> None:
-    """Write ``chunks`` to ``path`` as UTF-8, replacing an existing file in one step.
+def write_file(path: StrPath, chunks: Iterable[str | bytes]) -> None:
+    """Write ``chunks`` to ``path``, text as UTF-8, replacing an existing file in one step.
 
     The text goes to a new file beside the target, which then takes the target's name: an error or a full disk
     leaves the old file, or none, and never half of one. A symbolic link keeps pointing at the file that is written.
@@ -28,8 +27,8 @@ def write_text(path: StrPath, chunks: Iterable[str]) -> None:
     except FileNotFoundError:
         existing = None
     if existing is not None and not stat.S_ISREG(existing.st_mode):
-        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            stream.writelines(chunks)
+        with open(path, "wb") as stream:
+            stream.writelines(map(_encoded, chunks))
         return
 
     temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.tmp")
@@ -39,8 +38,8 @@ def write_text(path: StrPath, chunks: Iterable[str]) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
     try:
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            stream.writelines(chunks)
+        with open(descriptor, "wb") as stream:
+            stream.writelines(map(_encoded, chunks))
         if existing is not None:
             os.chmod(temporary, stat.S_IMODE(existing.st_mode))
         os.replace(temporary, target)
@@ -50,6 +49,10 @@ def write_text(path: StrPath, chunks: Iterable[str]) -> None:
     except BaseException:
         _remove(temporary)
         raise
+
+
+def _encoded(chunk: str | bytes) -> bytes:
+    return chunk if isinstance(chunk, bytes) else chunk.encode("utf-8", "backslashreplace")
 
 
 def _remove(path: str) -> None:

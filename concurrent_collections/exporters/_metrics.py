@@ -1,81 +1,148 @@
-"""What the metrics of all reports share: families made from a table, labels of a bounded number, text, and the live collector.
+"""Metric families of a report: a table of what each is called and where its value stands, and labels of a bounded number.
 
 ``prometheus_client`` is imported by the calls that need it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ._format import display, finite
+from ._require import require
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-__all__ = ["MAX_LABELS", "Collector", "Families", "SnapshotSource", "fold", "label", "largest", "render"]
+__all__ = ["MAX_LABELS", "ByLabel", "Family", "Histogram", "Metrics", "Number", "Times", "fold", "label", "largest"]
 
 MAX_LABELS = 20
 _MAX_LABEL = 120
 
-Report_co = TypeVar("Report_co", covariant=True)
 Report = TypeVar("Report")
+Kind = Literal["counter", "gauge"]
+Times = tuple[Sequence[tuple[float, float, int]], int, float]
+"""Times that were measured: buckets ``(lower_ns, upper_ns, count)``, how many samples, and their sum in ns."""
 
 
-class Families:
-    """Makes the metric families of one table: name (a counter's without ``_total``) to type and help."""
+@dataclass(frozen=True)
+class Number(Generic[Report]):
+    """A counter or gauge without labels; absent where the value is not known. A counter's name lacks ``_total``.
 
-    def __init__(self, table: Mapping[str, tuple[str, str]]) -> None:
-        self._table = table
+    ``value`` is a field of the report (dotted: of one of its parts), or a function.
+    """
 
-    def describe(self) -> list[Metric]:
-        """All families, without samples."""
-        return [self._maker(name)(name, help_text) for name, (_, help_text) in self._table.items()]
+    kind: Kind
+    name: str
+    value: str | Callable[[Report], float | None]
+    help: str
 
-    def number(self, name: str, value: float | None) -> Iterator[Metric]:
-        """A counter or gauge without labels; nothing where the value is not known."""
+    def collect(self, report: Report, names: Sequence[str] | None) -> Iterator[Metric]:
+        """The family with its sample."""
+        value = attrgetter(self.value)(report) if isinstance(self.value, str) else self.value(report)
         if finite(value) is not None:
-            yield self._maker(name)(name, self._table[name][1], value=value)
+            yield self.empty(value=value)
 
-    def labelled(self, name: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
-        """A counter or gauge with a sample for each ``(label value, number)``; numbers of the same label value add up."""
+    def empty(self, **more: Any) -> Any:
+        """The family as it is before any sample."""
+        return _maker(self.kind)(self.name, self.help, **more)
+
+
+@dataclass(frozen=True)
+class ByLabel(Generic[Report]):
+    """A counter or gauge with a sample for each value of ``label``; numbers of the same label value add up.
+
+    ``values`` gives ``(label value, number)`` and may take the names that deserve a label; None: the family is absent.
+    """
+
+    kind: Kind
+    name: str
+    label: str
+    values: Callable[[Report, Sequence[str] | None], Iterable[tuple[str, float]] | None]
+    help: str
+
+    def collect(self, report: Report, names: Sequence[str] | None) -> Iterator[Metric]:
+        """The family with its samples."""
+        values = self.values(report, names)
+        if values is None:
+            return
         totals: dict[str, float] = {}
         for key, value in values:
             totals[key] = totals.get(key, 0) + value
-        family: Any = self._maker(name)(name, self._table[name][1], labels=[label])
+        family = self.empty(labels=[self.label])
         for key, total in totals.items():
             family.add_metric([key], total)
-        return cast("Metric", family)
+        yield family
 
-    def histogram(
-        self,
-        name: str,
-        bounds_ns: Sequence[int],
-        divisor: float,
-        buckets: Sequence[tuple[float, float, int]],
-        samples: int,
-        sum_ns: float,
-    ) -> Metric:
-        """A histogram of times given as ``(lower_ns, upper_ns, count)``, in units of ``divisor`` nanoseconds."""
+    def empty(self, **more: Any) -> Any:
+        """The family as it is before any sample."""
+        return _maker(self.kind)(self.name, self.help, **more)
+
+
+@dataclass(frozen=True)
+class Histogram(Generic[Report]):
+    """A histogram of times in units of ``divisor`` nanoseconds; absent where nothing was measured."""
+
+    name: str
+    times: Callable[[Report], Times | None]
+    divisor: float
+    bounds_ns: Sequence[int]
+    help: str
+
+    def collect(self, report: Report, names: Sequence[str] | None) -> Iterator[Metric]:
+        """The family with its buckets."""
         from prometheus_client import utils
 
+        times = self.times(report)
+        if times is None:
+            return
+        buckets, samples, sum_ns = times
         go_string: Callable[[float], str] = utils.floatToGoString
-        counts = _cumulative(bounds_ns, buckets, samples)
-        bounds = [*(go_string(bound / divisor) for bound in bounds_ns), "+Inf"]
-        family: Metric = self._maker(name)(
-            name,
-            self._table[name][1],
-            buckets=list(zip(bounds, counts, strict=True)),
-            sum_value=(finite(sum_ns) or 0.0) / divisor,
+        counts = _cumulative(self.bounds_ns, buckets, samples)
+        bounds = [*(go_string(bound / self.divisor) for bound in self.bounds_ns), "+Inf"]
+        yield self.empty(
+            buckets=list(zip(bounds, counts, strict=True)), sum_value=(finite(sum_ns) or 0.0) / self.divisor
         )
-        return family
 
-    def _maker(self, name: str) -> Any:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+    def empty(self, **more: Any) -> Any:
+        """The family as it is before any sample."""
+        return _maker("histogram")(self.name, self.help, **more)
 
-        kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-        return kinds[self._table[name][0]]
+
+Family = Number[Report] | ByLabel[Report] | Histogram[Report]
+
+
+@dataclass(frozen=True)
+class Metrics(Generic[Report]):
+    """The families of one kind of report.
+
+    ``up`` is the gauge that tells whether there is a report. ``label`` is what may get a label if asked for, such as
+    ``thread``; ``largest`` gives the names that deserve it.
+    """
+
+    up: Number[bool]
+    label: str
+    largest: Callable[[Report], list[str]]
+    families: Sequence[Family[Report]]
+
+    def describe(self) -> list[Metric]:
+        """All families, without samples."""
+        require("prometheus_client")
+        return [self.up.empty(), *(family.empty() for family in self.families)]
+
+    def collect(self, report: Report, names: Sequence[str] | None) -> Iterator[Metric]:
+        """Every family that the report has a value for; with labels for ``names``, if given."""
+        require("prometheus_client")
+        for family in self.families:
+            yield from family.collect(report, names)
+
+
+def _maker(kind: str) -> Any:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+    return {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}[kind]
 
 
 def _cumulative(bounds: Sequence[int], buckets: Sequence[tuple[float, float, int]], samples: int) -> list[int]:
@@ -114,78 +181,3 @@ def largest(values: Iterable[tuple[str | None, float]]) -> list[str]:
 def fold(name: str | None, names: Sequence[str], others: str) -> str:
     """The label of ``name`` if it is one of ``names``, otherwise ``others``."""
     return shown if (shown := label(name)) in names else others
-
-
-# Text and collector ---------------------------------------------------------------------------------------------------
-
-
-class _Given:
-    """Families that are there already, as a collector."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
-def render(families: Iterable[Metric], openmetrics: bool) -> str:
-    """The families in Prometheus' classic text format, or in OpenMetrics.
-
-    No text can be both: a counter's family is ``x_total`` in the one and ``x`` in the other (its sample has the same
-    name in both). Raises ModuleNotFoundError without ``prometheus_client``.
-    """
-    from prometheus_client import CollectorRegistry, exposition
-    from prometheus_client.openmetrics import exposition as openmetrics_exposition
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Given(families))
-    generate: Any = openmetrics_exposition.generate_latest if openmetrics else exposition.generate_latest
-    return str(generate(registry), "utf-8")
-
-
-class SnapshotSource(Protocol[Report_co]):
-    """What a collector needs: a profiler, or anything else that has reports."""
-
-    def snapshot(self) -> Report_co:
-        """The state as it is now. RuntimeError: there is none yet."""
-        ...
-
-
-class Collector(Generic[Report]):
-    """A collector for ``prometheus_client`` that takes a snapshot at every scrape; subclasses say of what."""
-
-    def __init__(self, profiler: SnapshotSource[Report], families: Families, up: str, labels: bool) -> None:
-        self._profiler, self._families, self._up, self._labels = profiler, families, up, labels
-        self._names: list[str] = []
-        self._lock = Lock()
-
-    def describe(self) -> list[Metric]:
-        """The families that :meth:`collect` may give, without samples and without a snapshot."""
-        return self._families.describe()
-
-    def collect(self) -> Iterator[Metric]:
-        """The families of a fresh snapshot."""
-        try:
-            report = self._profiler.snapshot()
-        except RuntimeError:
-            yield from self._families.number(self._up, 0)
-            return
-        yield from self._families.number(self._up, 1)
-        yield from self._collect(report, self._sticky_names(report) if self._labels else None)
-
-    def _collect(self, report: Report, names: Sequence[str] | None) -> Iterator[Metric]:
-        """Every family that the report has a value for; with labels for ``names``, if given."""
-        raise NotImplementedError
-
-    def _largest(self, report: Report) -> list[str]:
-        """The names that deserve a label."""
-        raise NotImplementedError
-
-    def _sticky_names(self, report: Report) -> list[str]:
-        """The names with a label: a name that was given one keeps it."""
-        with self._lock:
-            for name in self._largest(report):
-                if name not in self._names and len(self._names) < MAX_LABELS:
-                    self._names.append(name)
-            return list(self._names)

@@ -14,21 +14,24 @@ import json
 import math
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from typing import Any
 
 from ._format import display
 from .figures.plot import Figure
-from .recommendations import Recommendation, Verdict
+from .findings import Recommendation, Verdict
+from ._require import require
 from .theme import css_variables
 
 __all__ = [
+    "Page",
     "about_section",
     "card",
     "document",
     "figure_section",
-    "header",
+    "more",
     "program",
     "recommendation_section",
     "script_json",
@@ -48,14 +51,30 @@ def text(value: object, limit: int | None = MAX_TEXT) -> str:
 # The document ---------------------------------------------------------------------------------------------------------
 
 
-def document(title: str, figures: Mapping[str, Figure | str], head: str, sections: Iterable[str]) -> Iterator[str]:
-    """The page in pieces: ``head`` is its :func:`header`, ``sections`` are HTML, one of them for each of ``figures``
-    (:func:`figure_section`). Raises ModuleNotFoundError without plotly."""
+@dataclass
+class Page:
+    """What a page of one kind of report is made of.
+
+    ``title`` heads it, ``environment`` and ``start`` are the report's. ``facts`` stand in the bar at the top, ``links``
+    are titles by the id of a section. ``figures`` have a section each (:func:`figure_section`); ``sections`` are HTML.
+    """
+
+    title: str
+    environment: Mapping[str, Any]
+    start: datetime
+    facts: list[str]
+    links: dict[str, str]
+    figures: Mapping[str, Figure | str]
+    sections: list[str]
+
+
+def document(page: Page) -> Iterator[str]:
+    """The page in pieces. Raises ModuleNotFoundError without plotly."""
     plotly = _plotly_js()
     script = _static("report.js")
     drawn = {
         name: {"data": figure.data, "layout": figure.layout, "height": figure.height}
-        for name, figure in figures.items()
+        for name, figure in page.figures.items()
         if isinstance(figure, Figure)
     }
     policy = (
@@ -65,12 +84,12 @@ def document(title: str, figures: Mapping[str, Figure | str], head: str, section
     yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
-    yield f"<title>{text(title, 100)}</title>"
+    yield f"<title>{text(f'{page.title} – {display(program(page.environment), 80)}', 100)}</title>"
     yield '<link rel="icon" href="data:,">'
     yield f"<style>{css_variables()}{_static('report.css')}</style></head>\n<body>\n"
-    yield head
+    yield _header(page)
     yield '<main>\n<noscript><p class="note">The figures need JavaScript; the sentence, the numbers and the tables do not.</p></noscript>\n'
-    yield from sections
+    yield from page.sections
     yield "</main>\n"
     yield f'<script type="application/json" id="figures">{script_json(drawn)}</script>\n'
     yield f"<script>{plotly}</script>\n<script>{script}</script>\n</body></html>\n"
@@ -79,11 +98,17 @@ def document(title: str, figures: Mapping[str, Figure | str], head: str, section
 def _plotly_js() -> str:
     """plotly.js as it ships in the wheel. ``import plotly`` would load numpy and pandas where they are installed;
     this does not."""
+    require("plotly")
     try:
         source = pkgutil.get_data("plotly", "package_data/plotly.min.js")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the HTML report needs plotly: pip install plotly", name="plotly") from error
-    assert source is not None
+    except OSError:
+        source = None
+    if source is None:
+        raise ModuleNotFoundError(
+            "the HTML report needs plotly.min.js, which the plotly that is installed lacks: "
+            "pip install --force-reinstall plotly",
+            name="plotly",
+        )
     # The same text, wherever it would end the element or change how the parser reads it.
     return source.decode("utf-8").replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
@@ -129,14 +154,14 @@ def _plain(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def header(title: str, environment: Mapping[str, Any], start: datetime, facts: list[str], links: dict[str, str]) -> str:
-    """The bar at the top: what the page is, of which program, since when; ``links`` are titles by section."""
-    started = start if start.tzinfo is not None else start.astimezone()
-    told = " · ".join(text(fact) for fact in (started.strftime("%Y-%m-%d %H:%M:%S %Z"), *facts))
-    navigation = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in links.items())
-    of = program(environment)
+def _header(page: Page) -> str:
+    """The bar at the top: what the page is, of which program, since when."""
+    started = page.start if page.start.tzinfo is not None else page.start.astimezone()
+    told = " · ".join(text(fact) for fact in (started.strftime("%Y-%m-%d %H:%M:%S %Z"), *page.facts))
+    navigation = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in page.links.items())
+    of = program(page.environment)
     return (
-        f'<header><div><div class="title"><h1>{title}</h1><code class="program" title="{text(of)}">{text(of, 90)}</code></div>'
+        f'<header><div><div class="title"><h1>{page.title}</h1><code class="program" title="{text(of)}">{text(of, 90)}</code></div>'
         f'<span class="facts">{told}</span></div>'
         f'<nav>{navigation}<button type="button" id="theme" title="Switch between light and dark">Dark</button></nav></header>\n'
     )
@@ -155,6 +180,11 @@ def summary_section(verdict: Verdict, cards: Sequence[str]) -> str:
         f'<section id="summary"><p class="verdict {verdict.level}">{text(verdict.sentence, 600)}</p>'
         f'<div class="cards">{"".join(cards)}</div></section>\n'
     )
+
+
+def more(count: int, what: str) -> str:
+    """The line beneath a table that says how much it leaves out; nothing where that is nothing."""
+    return f'<p class="caption">{count:,} more {what} are not listed.</p>' if count > 0 else ""
 
 
 def figure_section(name: str, title: str, figure: Figure | str, captions: Iterable[str] = ()) -> str:

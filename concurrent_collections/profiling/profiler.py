@@ -11,7 +11,6 @@ import math
 import os
 import sys
 from _thread import RLock
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from .._arguments import checked_flag, checked_int
 from . import assembly, threads
 from .._core import DOMAINS, HOOKED_DOMAINS
 from .assembly import Options
+from .exports import Exports
 from .report import MemoryProfilerReport
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _hook_domains() -> int:
     return _bits({name for profiler in _running for name in profiler._options.domains if name in HOOKED_DOMAINS})
 
 
-class MemoryProfiler:
+class MemoryProfiler(Exports):
     """Profiles memory while started; a context manager.
 
     All arguments are keywords. With the defaults every allocation is counted (*exact*); a fraction of them is timed.
@@ -225,29 +225,8 @@ class MemoryProfiler:
             else:
                 raise RuntimeError("reset() was called on a MemoryProfiler that was never started")
 
-    def to_json(self, path: str | Path) -> None:
-        """Write the report as JSON; the schema is in docs/report-schema.md. Raises OSError when it can't be written."""
-        from ..exporters.json_format import write_json
-
-        write_json(self.report(), path)
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write the report as one tidy CSV table. Raises OSError when it can't be written."""
-        from ..exporters.csv_format import write_csv
-
-        write_csv(self.report(), path)
-
-    def to_html(self, path: str | Path) -> None:
-        """Write the report as one HTML file that works offline. Raises OSError when it can't be written."""
-        from ..exporters.html import write_html
-
-        write_html(self.report(), path)
-
-    def to_prometheus(self, *, openmetrics: bool = False) -> str:
-        """The report in Prometheus' text format, or OpenMetrics' (one text cannot be both)."""
-        from ..exporters.prometheus import prometheus_text
-
-        return prometheus_text(self.report(), openmetrics=openmetrics)
+    def _exported(self) -> MemoryProfilerReport:
+        return self.report()
 
     # -- below: call with _lock held ----------------------------------------------------------------------------------
 

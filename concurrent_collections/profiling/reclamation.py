@@ -20,12 +20,12 @@ import os
 import threading
 from _thread import RLock
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 
 from .. import _core
 from .._arguments import checked_flag, checked_int
 from . import reclamation_watch
+from .exports import Exports
 from .reclamation_report import (
     DelayDistribution,
     SMRDomainStats,
@@ -66,7 +66,7 @@ def domains() -> list[SMRDomainStats]:
     return reclamation_watch.domain_stats()
 
 
-class SMRProfiler:
+class SMRProfiler(Exports):
     """Watches all domains of safe memory reclamation while started; a context manager.
 
     All arguments are keywords. interval: seconds between two samples of the timeline, at least 0.001; None takes
@@ -174,29 +174,8 @@ class SMRProfiler:
             else:
                 raise RuntimeError("reset() was called on an SMRProfiler that was never started")
 
-    def to_json(self, path: str | Path) -> None:
-        """Write the report as JSON; the schema is in docs/report-schema.md. Raises OSError when it can't be written."""
-        from ..exporters.json_format import write_json
-
-        write_json(self.report(), path)
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write the report as one tidy CSV table. Raises OSError when it can't be written."""
-        from ..exporters.csv_format import write_csv
-
-        write_csv(self.report(), path)
-
-    def to_html(self, path: str | Path) -> None:
-        """Write the report as one HTML file that works offline. Raises OSError when it can't be written."""
-        from ..exporters.html import write_html
-
-        write_html(self.report(), path)
-
-    def to_prometheus(self, *, openmetrics: bool = False) -> str:
-        """The report in Prometheus' text format, or OpenMetrics' (one text cannot be both)."""
-        from ..exporters.smr_prometheus import smr_prometheus_text
-
-        return smr_prometheus_text(self.report(), openmetrics=openmetrics)
+    def _exported(self) -> SMRProfilerReport:
+        return self.report()
 
     def _take_samples(self, stopping: threading.Event, interval: float) -> None:
         """What the sampling thread does, until it is told to stop. It is no part of a memory profile."""

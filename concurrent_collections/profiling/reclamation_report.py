@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from .exports import Exports
 
 __all__ = ["DelayDistribution", "SMRDomainStats", "SMRProfilerReport", "SMRThreadStats", "SMRTimelinePoint", "Scheme"]
 
@@ -117,8 +119,10 @@ class SMRTimelinePoint:
 
 
 @dataclass
-class SMRProfilerReport:
+class SMRProfilerReport(Exports):
     """Everything that one profile of reclamation saw; counters are sums over all domains."""
+
+    kind: ClassVar = "reclamation"
 
     retired_nodes: int
     retired_bytes: int

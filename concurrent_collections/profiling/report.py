@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from .exports import Exports
 
 __all__ = [
     "AllocationRecord",
@@ -193,8 +195,10 @@ class SamplingInfo:
 
 
 @dataclass
-class MemoryProfilerReport:
+class MemoryProfilerReport(Exports):
     """Everything that one profile measured."""
+
+    kind: ClassVar = "memory"
 
     # Basic statistics
     alloc_count: int

@@ -14,7 +14,7 @@ import sample_reports
 import sample_smr_reports
 
 from concurrent_collections import exporters
-from concurrent_collections.exporters._files import write_text
+from concurrent_collections.exporters._files import write_file
 from concurrent_collections.exporters._format import (
     display,
     format_bytes,
@@ -36,14 +36,14 @@ def test_error_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "report"
     path.write_text("old")
     with pytest.raises(RuntimeError):
-        write_text(path, broken())
+        write_file(path, broken())
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["report"]
 
 
 def test_error_leaves_no_file_where_none_was(tmp_path):
     with pytest.raises(RuntimeError):
-        write_text(tmp_path / "report", broken())
+        write_file(tmp_path / "report", broken())
     assert os.listdir(tmp_path) == []
 
 
@@ -51,14 +51,14 @@ def test_existing_file_is_replaced_and_keeps_its_mode(tmp_path):
     path = tmp_path / "report"
     path.write_text("old and much longer")
     path.chmod(0o640)
-    write_text(path, ["new"])
+    write_file(path, ["new"])
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_new_file_has_the_mode_that_open_gives(tmp_path):
     (tmp_path / "plain").write_text("")
-    write_text(tmp_path / "ours", [""])
+    write_file(tmp_path / "ours", [""])
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
@@ -66,19 +66,19 @@ def test_symbolic_link_stays_a_link(tmp_path):
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("old")
     link.symlink_to(target)
-    write_text(link, ["new"])
+    write_file(link, ["new"])
     assert link.is_symlink() and target.read_text() == "new"
 
 
 def test_device_is_written_and_not_replaced():
-    write_text(os.devnull, ["text"])
+    write_file(os.devnull, ["text"])
     assert not stat.S_ISREG(os.stat(os.devnull).st_mode)
 
 
 def test_pipe_is_written_directly(tmp_path):
     reader, writer = os.pipe()
     try:
-        write_text(f"/dev/fd/{writer}", ["through the pipe"])
+        write_file(f"/dev/fd/{writer}", ["through the pipe"])
         assert os.read(reader, 100) == b"through the pipe"
     finally:
         os.close(reader)
@@ -123,8 +123,10 @@ def test_every_writer_takes_every_reclamation_report(write, name, tmp_path):
 
 
 def test_importing_every_exporter_imports_nothing_third_party():
-    modules = [path.stem for path in Path(exporters.__file__).parent.glob("*.py")] + ["figures"]
-    assert {"csv_format", "html", "json_format", "prometheus", "smr_prometheus"} <= set(modules)
+    folder = Path(exporters.__file__).parent
+    modules = [".".join(path.relative_to(folder).with_suffix("").parts) for path in folder.rglob("*.py")]
+    modules = [name.removesuffix(".__init__") for name in modules if name != "__init__"]
+    assert {"csv", "html", "json", "prometheus", "memory.page", "reclamation"} <= set(modules)
     imports = "; ".join(f"import concurrent_collections.exporters.{name}" for name in modules)
     code = f"{imports}; import sys; print(*[name for name in ('plotly', 'prometheus_client', 'numpy') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -133,7 +135,7 @@ def test_importing_every_exporter_imports_nothing_third_party():
 
 def test_package_offers_its_names_and_no_other():
     for name in exporters.__all__:
-        assert getattr(exporters, name).__name__ == name
+        assert getattr(exporters, name).__name__ == name.removeprefix("smr_")
     assert set(exporters.__all__) <= set(dir(exporters))
     with pytest.raises(AttributeError, match="no attribute 'write_pdf'"):
         exporters.write_pdf  # noqa: B018

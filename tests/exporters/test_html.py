@@ -10,8 +10,9 @@ import sample_reports
 from exporter_tools import own_part, shown_text
 
 from concurrent_collections.exporters._page import script_json
-from concurrent_collections.exporters.figures import VIEWS, Figure
+from concurrent_collections.exporters.figures.plot import Figure
 from concurrent_collections.exporters.html import MAX_LEAK_ROWS, render_html, write_html
+from concurrent_collections.exporters.memory.figures import VIEWS
 from concurrent_collections.report import AllocationSite, CrossThreadFlow, ThreadMemoryStats, TimelinePoint
 
 pytestmark = pytest.mark.slow

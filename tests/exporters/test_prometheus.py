@@ -15,12 +15,8 @@ import pytest
 import sample_reports
 from exporter_tools import missing, tool
 
-from concurrent_collections.exporters.prometheus import (
-    LATENCY_BOUNDS_NS,
-    MAX_THREAD_LABELS,
-    MemoryProfilerCollector,
-    prometheus_text,
-)
+from concurrent_collections.exporters.memory.metrics import LATENCY_BOUNDS_NS
+from concurrent_collections.exporters.prometheus import MAX_LABELS, MemoryProfilerCollector, prometheus_text
 from concurrent_collections.report import ThreadMemoryStats
 
 try:
@@ -227,7 +223,7 @@ def test_threads_of_one_name_are_one_series_and_the_number_of_series_is_bounded(
     report.thread_stats = [thread(index, f"worker-{index}", 10_000 - index) for index in range(100)]
     report.thread_stats += [thread(200, "pool", 30_000), thread(201, "pool", 30_000), thread(202, None, 20_000)]
     found = labels_of(prometheus_text(report, openmetrics=True, thread_labels=True))
-    assert len(found) == MAX_THREAD_LABELS + 1
+    assert len(found) == MAX_LABELS + 1
     assert found["pool"] == 60_000 and found["(unnamed)"] == 20_000
     assert sum(found.values()) == sum(stats.alloc_bytes for stats in report.thread_stats)
     assert "(other threads)" in found
@@ -309,7 +305,7 @@ def test_other_errors_of_the_profiler_are_not_hidden():
 
 def test_thread_that_has_a_label_keeps_it():
     first, second = make("full"), make("full")
-    first.thread_stats = [thread(index, f"early-{index}") for index in range(MAX_THREAD_LABELS)]
+    first.thread_stats = [thread(index, f"early-{index}") for index in range(MAX_LABELS)]
     second.thread_stats = [*first.thread_stats, *(thread(100 + index, f"late-{index}", 9999) for index in range(5))]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(MemoryProfilerCollector(Profiler(first, second), thread_labels=True))

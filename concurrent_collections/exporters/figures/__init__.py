@@ -1,40 +1,28 @@
-"""The figures of the HTML page, as plotly's JSON: one function for each view, from a report to a figure.
+"""What the figures of all pages share. A figure is plotly's JSON.
 
-A view that has no data gives a line of text in place of a figure: what is missing, and the option that enables it.
 Colours are names of :mod:`..theme`. Plotly takes some HTML in its labels: every text from the profiled program goes
-through :func:`.plot.label`. Each function bounds the number of points that it gives, whatever the report's size.
+through :func:`.plot.label`. The figures themselves are in the folders of the kinds of report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
-from ...profiling.report import MemoryProfilerReport
-from ...profiling.reclamation_report import SMRProfilerReport
-from .flame import flame_graph
-from .fragmentation import fragmentation_gauge
-from .latency import delay_distribution, latency_caption, latency_distribution
 from .plot import Figure
-from .reclamation import reclamation_timeline
-from .sizes import size_heatmap
-from .threads import cross_thread_flow, thread_activity
-from .timeline import memory_timeline
 
-__all__ = ["SMR_VIEWS", "VIEWS", "Figure", "latency_caption"]
+__all__ = ["Figure"]
 
-VIEWS: dict[str, tuple[str, Callable[[MemoryProfilerReport], Figure | str]]] = {
-    "timeline": ("Memory timeline", memory_timeline),
-    "flame": ("Flame graph of live bytes", flame_graph),
-    "latency": ("Latency distribution", latency_distribution),
-    "fragmentation": ("Fragmentation", fragmentation_gauge),
-    "sizes": ("Allocation sizes", size_heatmap),
-    "threads": ("Thread activity", thread_activity),
-    "flow": ("Cross-thread flow", cross_thread_flow),
+_FORMER = {
+    "VIEWS": ("memory", "VIEWS"),
+    "latency_caption": ("memory", "latency_caption"),
+    "SMR_VIEWS": ("reclamation", "VIEWS"),
 }
-"""The figures by the id of their place in the page: title and function."""
 
-SMR_VIEWS: dict[str, tuple[str, Callable[[SMRProfilerReport], Figure | str]]] = {
-    "pending": ("Retired and not yet freed", reclamation_timeline),
-    "delay": ("From retire to free", delay_distribution),
-}
-"""The same for the page of a profile of reclamation."""
+
+def __getattr__(name: str) -> Any:
+    """What was here before it moved to the folders of the kinds."""
+    if name not in _FORMER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    kind, attribute = _FORMER[name]
+    return getattr(import_module(f"..{kind}.figures", __name__), attribute)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 import sample_smr_reports
 
-from concurrent_collections.exporters.smr_recommendations import SMR_RULES, smr_recommend, smr_verdict
+from concurrent_collections.exporters import recommend, verdict
+from concurrent_collections.exporters.reclamation.rules import RULES
 from concurrent_collections.smr_report import SMRTimelinePoint
 
 MIB = 1024**2
 
 
 def rules(report):
-    return [item.rule for item in smr_recommend(report)]
+    return [item.rule for item in recommend(report)]
 
 
 def points(pending, rate=1000.0):
@@ -28,13 +29,13 @@ def healthy():
 
 
 def test_healthy_report_has_no_advice(healthy):
-    assert rules(healthy) == [] and smr_verdict(healthy).level == "good"
+    assert rules(healthy) == [] and verdict(healthy).level == "good"
 
 
 def test_empty_report_has_no_advice():
     report = sample_smr_reports.empty_report()
     assert rules(report) == []
-    assert smr_verdict(report).sentence == "Nothing was retired while profiling."
+    assert verdict(report).sentence == "Nothing was retired while profiling."
 
 
 @pytest.mark.parametrize(
@@ -51,24 +52,24 @@ def test_stalled_thread_is_named_with_what_helps_under_the_scheme(scheme, deaf, 
     domain = report.domains[1]
     domain.scheme = scheme
     next(thread for thread in domain.threads if thread.stalled).deaf = deaf
-    (item,) = smr_recommend(report)
+    (item,) = recommend(report)
     assert (item.rule, item.severity) == ("stall", "serious")
     assert item.title == "worker-3 stays inside a section of sessions" and advice in item.advice
     assert dict(item.evidence)["epoch lag"] == "355"
-    assert smr_verdict(report).level == "serious"
+    assert verdict(report).level == "serious"
 
 
 def test_stalled_thread_that_holds_back_little_is_a_warning():
     report = sample_smr_reports.stalled_report()
     report.pending_bytes = 1000
-    assert smr_recommend(report)[0].severity == smr_verdict(report).level == "warning"
+    assert recommend(report)[0].severity == verdict(report).level == "warning"
 
 
 def test_growth_without_a_stalled_thread_is_a_build_up(healthy):
     healthy.timeline = points([i * MIB for i in range(40)])
     healthy.pending_bytes, healthy.duration_seconds = 39 * MIB, 4.0
     assert rules(healthy) == ["build_up"]
-    assert smr_verdict(healthy).sentence.endswith("and growing by 10 MiB/s.")
+    assert verdict(healthy).sentence.endswith("and growing by 10 MiB/s.")
     healthy.timeline = points([20 * MIB + i % 3 * MIB for i in range(40)])
     healthy.pending_bytes = 20 * MIB
     assert rules(healthy) == [], "level is no build-up"
@@ -101,8 +102,8 @@ def test_late_frees_are_told(healthy):
 
 
 def test_every_rule_is_tested_and_names_its_figures():
-    assert {rule.__name__ for rule in SMR_RULES} == {
+    assert {rule.__name__ for rule in RULES} == {
         "stall", "build_up", "leaking_scheme", "idle", "fallbacks", "restarts", "slow",
     }  # fmt: skip
-    for item in smr_recommend(sample_smr_reports.hostile_report()):
+    for item in recommend(sample_smr_reports.hostile_report()):
         assert item.evidence and item.title.isprintable() and item.advice.isprintable()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...profiling.report import MemoryProfilerReport
-from .._format import finite, format_percent
-from .plot import Figure, Trace, layout
+from ....profiling.report import MemoryProfilerReport
+from ..._format import finite, format_percent
+from ...figures.plot import Figure, Trace, layout
 
 __all__ = ["fragmentation_gauge"]
 

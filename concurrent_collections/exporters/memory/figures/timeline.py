@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...profiling.report import MemoryProfilerReport, TimelinePoint
-from .._format import binary_unit, finite, format_bytes, format_rate, format_seconds
-from .plot import Figure, Trace, axis, layout
+from ....profiling.report import MemoryProfilerReport, TimelinePoint
+from ..._format import binary_unit, finite, format_bytes, format_rate, format_seconds
+from ...figures.plot import Figure, Trace, axis, layout
 
 __all__ = ["memory_timeline"]
 

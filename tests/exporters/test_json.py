@@ -14,15 +14,7 @@ import sample_smr_reports
 
 from concurrent_collections import report as report_module
 from concurrent_collections import smr_report as smr_report_module
-from concurrent_collections.exporters.json_format import (
-    SCHEMA,
-    SCHEMA_VERSION,
-    SMR_SCHEMA,
-    read_json,
-    report_from_dict,
-    report_to_dict,
-    write_json,
-)
+from concurrent_collections.exporters.json import read_json, report_from_dict, report_to_dict, write_json
 from concurrent_collections.report import MemoryProfilerReport
 from concurrent_collections.smr_report import SMRProfilerReport
 
@@ -41,8 +33,10 @@ def test_round_trip_gives_an_equal_report(make, tmp_path):
 def test_document_names_its_schema_and_version_first():
     document = report_to_dict(sample_reports.full_report())
     assert list(document)[:2] == ["schema", "schema_version"]
-    assert (document["schema"], document["schema_version"]) == (SCHEMA, SCHEMA_VERSION)
-    assert SCHEMA == "concurrent_collections.memory_report" and SCHEMA_VERSION == 1
+    assert (document["schema"], document["schema_version"]) == ("concurrent_collections.memory_report", 2)
+    document = report_to_dict(sample_smr_reports.stalled_report())
+    assert list(document)[:2] == ["schema", "schema_version"]
+    assert (document["schema"], document["schema_version"]) == ("concurrent_collections.smr_report", 1)
 
 
 def test_file_is_strict_json_whatever_the_report_holds(tmp_path):
@@ -79,10 +73,10 @@ def test_naive_datetime_is_taken_as_local_time():
     assert written.astimezone(timezone.utc) == report.start_time.astimezone(timezone.utc)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, True])
+@pytest.mark.parametrize("version", [0, 3, "1", None, True])
 def test_unknown_version_is_refused(version):
     document = report_to_dict(sample_reports.empty_report()) | {"schema_version": version}
-    with pytest.raises(ValueError, match="schema_version .* is unknown; this release reads version 1"):
+    with pytest.raises(ValueError, match="schema_version .* is unknown; this release reads versions 1 and 2"):
         report_from_dict(document)
 
 
@@ -130,6 +124,71 @@ def test_missing_field_is_an_error_only_without_a_default():
         report_from_dict(document)
 
 
+def as_version_1(report):
+    """The document that version 1 had: objects with their call stacks in them in place of tables."""
+    document = report_to_dict(report)
+    del document["frames"], document["stacks"]
+    for name in ("live_sites", "leaked_allocations"):
+        items = getattr(report, name)
+        document[name] = None if items is None else [dataclasses.asdict(item) for item in items]
+    return document | {"schema_version": 1}
+
+
+@pytest.mark.parametrize(
+    "make", [sample_reports.full_report, sample_reports.empty_report, sample_reports.sampled_report]
+)
+def test_version_1_is_still_read(make):
+    assert report_from_dict(as_version_1(make())) == make()
+
+
+def test_stacks_stand_once_in_a_tree():
+    document = report_to_dict(sample_reports.full_report())
+    frames, back, frame = document["frames"], document["stacks"]["back"], document["stacks"]["frame"]
+    assert len(set(frames)) == len(frames) and frames[0] == ""
+    assert len(back) == len(frame) and (back[0], frame[0]) == (0, 0)
+    pairs = [(index - step, number) for index, (step, number) in enumerate(zip(back, frame, strict=True))][1:]
+    assert len(set(pairs)) == len(pairs), "no stack twice"
+    columns = document["live_sites"]["columns"]
+    site = dict(zip(columns, document["live_sites"]["rows"][1], strict=True))
+    index, stack = site["stack_trace"], []
+    while index:
+        stack.append(frames[frame[index]])
+        index -= back[index]
+    assert stack == sample_reports.full_report().live_sites[1].stack_trace
+    assert len(frames) < 25 and len(back) < 30, "187 blocks and sites share them"
+
+
+def test_a_site_without_frames_and_a_block_without_a_stack_differ(tmp_path):
+    report = sample_reports.full_report()
+    report.leaked_allocations[0].stack_trace, report.leaked_allocations[1].stack_trace = None, []
+    write_json(report, tmp_path / "report.json")
+    assert [record.stack_trace for record in read_json(tmp_path / "report.json").leaked_allocations[:2]] == [None, []]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frames": ["", 7]}, r"frames\[1\]: expected a string"),
+        ({"stacks": []}, "stacks: expected an object"),
+        ({"stacks": {"back": [0]}}, 'stacks: expected arrays "back" and "frame" of one length'),
+        ({"stacks": {"back": [0, 0], "frame": [0, 0]}}, r"stacks.back\[1\]: expected 1 to 1, found 0"),
+        ({"stacks": {"back": [0, 2], "frame": [0, 0]}}, r"stacks.back\[1\]: expected 1 to 1, found 2"),
+        ({"stacks": {"back": [0, 1], "frame": [0, 99]}}, r"stacks.frame\[1\]: expected an index of frames, below \d+"),
+        ({"live_sites": []}, 'live_sites: expected an object with "columns" and "rows"'),
+        ({"live_sites": {"columns": ["a"], "rows": [7]}}, r"live_sites.rows\[0\]: expected an array"),
+        ({"live_sites": {"columns": ["a"], "rows": [[]]}}, r"live_sites.rows\[0\]: expected an array of 1"),
+        (
+            {"live_sites": {"columns": ["stack_trace"], "rows": [[-1]]}},
+            r"live_sites.rows\[0\], stack_trace: expected an index of stacks, below \d+, found -1",
+        ),
+    ],
+)
+def test_wrong_table_is_named(change, message):
+    document = report_to_dict(sample_reports.full_report()) | change
+    with pytest.raises(ValueError, match=f"^{message}"):
+        report_from_dict(document)
+
+
 def test_field_of_a_newer_release_is_ignored():
     document = report_to_dict(sample_reports.full_report()) | {"field_of_tomorrow": 1}
     assert report_from_dict(document) == sample_reports.full_report()
@@ -154,7 +213,6 @@ def test_reclamation_round_trip_gives_an_equal_report(name, tmp_path):
     path = tmp_path / "report.json"
     write_json(make(), path)
     assert read_json(path, SMRProfilerReport) == make()
-    assert report_to_dict(make())["schema"] == SMR_SCHEMA == "concurrent_collections.smr_report"
 
 
 def test_a_report_of_one_kind_is_not_read_as_the_other():

@@ -9,9 +9,10 @@ import pytest
 import sample_smr_reports
 from exporter_tools import own_part, shown_text
 
-from concurrent_collections.exporters.figures import SMR_VIEWS, Figure
+from concurrent_collections.exporters.figures.plot import Figure
 from concurrent_collections.exporters.html import render_html, write_html
-from concurrent_collections.exporters.smr_html import MAX_DOMAIN_ROWS, MAX_THREAD_ROWS
+from concurrent_collections.exporters.reclamation.figures import VIEWS
+from concurrent_collections.exporters.reclamation.page import MAX_DOMAIN_ROWS, MAX_THREAD_ROWS
 from concurrent_collections.exporters.theme import COLORS
 from concurrent_collections.smr_report import SMRThreadStats, SMRTimelinePoint
 
@@ -97,7 +98,7 @@ def test_page_of_a_huge_report_stays_small(plotly):
 
 
 def figure(view, report):
-    result = SMR_VIEWS[view][1](report)
+    result = VIEWS[view][1](report)
     assert isinstance(result, Figure)
     return result
 
@@ -129,7 +130,7 @@ def test_delay_shares_add_up_and_percentiles_are_marked():
 
 
 @pytest.mark.parametrize("name", ["stalled", "healthy", "hostile"])
-@pytest.mark.parametrize("view", SMR_VIEWS)
+@pytest.mark.parametrize("view", VIEWS)
 def test_figure_is_valid_for_plotly_and_names_colors_that_exist(view, name, plotly):
     graph_objects = pytest.importorskip("plotly.graph_objects")
     result = figure(view, make(name))
@@ -151,7 +152,7 @@ def test_every_view_is_drawn_without_error_or_network(name, scheme, visit):
         const box = plot.querySelector('svg.main-svg').getBoundingClientRect();
         return [plot.id, [box.width, box.height]];
     }))""")
-    assert set(drawn) == {f"plot-{view}" for view in SMR_VIEWS}
+    assert set(drawn) == {f"plot-{view}" for view in VIEWS}
     assert all(width > 300 and height > 150 for width, height in drawn.values())
     assert page.evaluate("document.querySelectorAll('#plot-pending .scatterlayer .trace').length") == 5
 

@@ -9,7 +9,7 @@ import pytest
 import sample_reports
 import sample_smr_reports
 
-from concurrent_collections.exporters.csv_format import COLUMNS, write_csv
+from concurrent_collections.exporters.csv import COLUMNS, write_csv
 
 
 def table(report, tmp_path):

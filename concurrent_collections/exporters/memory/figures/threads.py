@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...profiling.report import MemoryProfilerReport, ThreadMemoryStats
-from .._format import binary_unit, format_bytes, format_count
-from ..theme import SERIES
-from .plot import Figure, Trace, axis, label, layout
+from ....profiling.report import MemoryProfilerReport, ThreadMemoryStats
+from ..._format import binary_unit, format_bytes, format_count
+from ...theme import SERIES
+from ...figures.plot import Figure, Trace, axis, label, layout
 
 __all__ = ["cross_thread_flow", "thread_activity", "thread_label"]
 

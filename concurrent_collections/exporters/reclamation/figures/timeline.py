@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ...profiling.reclamation_report import SMRProfilerReport, SMRTimelinePoint
-from .._format import binary_unit, finite, format_bytes, format_count, format_rate, format_seconds
-from .plot import Figure, Trace, axis, layout
+from ....profiling.reclamation_report import SMRProfilerReport, SMRTimelinePoint
+from ..._format import binary_unit, finite, format_bytes, format_count, format_rate, format_seconds
+from ...figures.plot import Figure, Trace, axis, layout
 
 __all__ = ["reclamation_timeline"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ...profiling.report import MemoryProfilerReport, SizeHistogram
-from .._format import binary_unit, format_count, format_percent
-from .plot import Figure, Trace, axis, label, layout
+from ....profiling.report import MemoryProfilerReport, SizeHistogram
+from ..._format import binary_unit, format_count, format_percent
+from ...figures.plot import Figure, Trace, axis, label, layout
 
 __all__ = ["size_heatmap"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import sample_reports
 
-from concurrent_collections.exporters import recommendations
-from concurrent_collections.exporters.recommendations import recommend, verdict
-from concurrent_collections.exporters.sites import blame, leak_sites, parse_frame
+from concurrent_collections.exporters import Verdict, recommend, verdict
+from concurrent_collections.exporters.memory.rules import RULES
+from concurrent_collections.exporters.memory.sites import blame, leak_sites, parse_frame
 from concurrent_collections.report import AllocationRecord, SamplingInfo, SizeHistogram
 
 MIB = 1024**2
@@ -108,7 +108,7 @@ def test_rule_fires_alone_with_its_figure(change, rule, figure):
 def test_every_rule_has_a_test():
     parameters = next(mark for mark in test_rule_fires_alone_with_its_figure.pytestmark if mark.name == "parametrize")
     tested = {rule for _, rule, _ in parameters.args[1]} | {"leak"}
-    assert tested == {rule.__name__ for rule in recommendations.RULES}
+    assert tested == {rule.__name__ for rule in RULES}
 
 
 def test_leak_names_the_line_and_its_share():
@@ -149,7 +149,7 @@ def test_serious_comes_first():
 
 
 def test_verdict_is_one_sentence_with_peak_leak_and_line():
-    assert verdict(sample_reports.full_report()) == recommendations.Verdict(
+    assert verdict(sample_reports.full_report()) == Verdict(
         "serious", "Peak 84.2 MiB after 7.83 s; 1.2 MiB leaked in 5,326 blocks, 83 % of it at example.py:93."
     )
 

@@ -8,12 +8,8 @@ import pytest
 import sample_smr_reports
 from exporter_tools import missing, tool
 
-from concurrent_collections.exporters.smr_prometheus import (
-    DELAY_BOUNDS_NS,
-    MAX_DOMAIN_LABELS,
-    SMRCollector,
-    smr_prometheus_text,
-)
+from concurrent_collections.exporters.prometheus import MAX_LABELS, SMRCollector, prometheus_text
+from concurrent_collections.exporters.reclamation.metrics import DELAY_BOUNDS_NS
 
 try:
     from prometheus_client import CollectorRegistry
@@ -61,7 +57,7 @@ class Profiler:
 @pytest.mark.parametrize("name", REPORTS)
 def test_promtool_has_nothing_to_say_about_the_classic_text(name, domain_labels):
     promtool = tool("promtool", package="prometheus")
-    text = smr_prometheus_text(make(name), domain_labels=domain_labels)
+    text = prometheus_text(make(name), domain_labels=domain_labels)
     done = subprocess.run([promtool, "check", "metrics"], input=text.encode("utf-8"), capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
@@ -69,14 +65,14 @@ def test_promtool_has_nothing_to_say_about_the_classic_text(name, domain_labels)
 @pytest.mark.parametrize("domain_labels", [False, True])
 @pytest.mark.parametrize("name", REPORTS)
 def test_openmetrics_text_parses_and_has_the_samples_of_the_classic_one(name, domain_labels):
-    openmetrics = smr_prometheus_text(make(name), openmetrics=True, domain_labels=domain_labels)
+    openmetrics = prometheus_text(make(name), openmetrics=True, domain_labels=domain_labels)
     assert openmetrics.endswith("# EOF\n")
-    assert samples(openmetrics) == samples(smr_prometheus_text(make(name), domain_labels=domain_labels), parse_classic)
+    assert samples(openmetrics) == samples(prometheus_text(make(name), domain_labels=domain_labels), parse_classic)
 
 
 def test_values_are_those_of_the_report():
     report = make("stalled")
-    found = samples(smr_prometheus_text(report, openmetrics=True))
+    found = samples(prometheus_text(report, openmetrics=True))
     for name, value in {
         "retired_nodes_total": report.retired_nodes,
         "reclaimed_bytes_total": report.reclaimed_bytes,
@@ -97,7 +93,7 @@ def test_values_are_those_of_the_report():
 
 def test_delay_is_a_histogram_in_seconds():
     report = make("stalled")
-    found = samples(smr_prometheus_text(report, openmetrics=True))
+    found = samples(prometheus_text(report, openmetrics=True))
     buckets = {dict(labels)["le"]: value for (name, labels), value in found.items() if name.endswith("_bucket")}
     assert len(buckets) == len(DELAY_BOUNDS_NS) + 1
     values = list(buckets.values())
@@ -108,19 +104,19 @@ def test_delay_is_a_histogram_in_seconds():
 
 
 def test_what_was_not_tracked_is_absent():
-    assert "cc_smr_reclaim_delay_seconds" not in smr_prometheus_text(make("empty"))
+    assert "cc_smr_reclaim_delay_seconds" not in prometheus_text(make("empty"))
 
 
 def test_domains_have_labels_only_on_request_and_of_a_bounded_number():
     report = make("stalled")
-    assert "domain=" not in smr_prometheus_text(report)
-    found = samples(smr_prometheus_text(report, openmetrics=True, domain_labels=True))
+    assert "domain=" not in prometheus_text(report)
+    found = samples(prometheus_text(report, openmetrics=True, domain_labels=True))
     assert found["cc_smr_domain_pending_bytes", (("domain", "sessions"),)] == report.domains[1].pending_bytes
     one = report.domains[1]
     report.domains = [type(one)(**{**vars(one), "name": f"map-{i}", "retired_nodes": 1000 - i}) for i in range(100)]
-    found = samples(smr_prometheus_text(report, openmetrics=True, domain_labels=True))
+    found = samples(prometheus_text(report, openmetrics=True, domain_labels=True))
     pending = {labels: value for (name, labels), value in found.items() if name == "cc_smr_domain_pending_bytes"}
-    assert len(pending) == MAX_DOMAIN_LABELS + 1 and sum(pending.values()) == 100 * one.pending_bytes
+    assert len(pending) == MAX_LABELS + 1 and sum(pending.values()) == 100 * one.pending_bytes
     assert (("domain", "map-0"),) in pending and (("domain", "(other domains)"),) in pending
 
 
@@ -132,7 +128,7 @@ def test_collector_and_text_have_the_same_samples():
         for family in registry.collect()
         for sample in family.samples
     }
-    expected = samples(smr_prometheus_text(make("stalled"), openmetrics=True, domain_labels=True))
+    expected = samples(prometheus_text(make("stalled"), openmetrics=True, domain_labels=True))
     assert found == expected | {("cc_smr_profiler_up", ()): 1}
 
 
@@ -152,7 +148,7 @@ def test_profiler_that_is_not_running_leaves_the_other_metrics_alone():
 def test_domain_that_has_a_label_keeps_it():
     first, second = make("stalled"), make("stalled")
     one = first.domains[1]
-    copies = [type(one)(**{**vars(one), "name": f"early-{i}", "retired_nodes": 10}) for i in range(MAX_DOMAIN_LABELS)]
+    copies = [type(one)(**{**vars(one), "name": f"early-{i}", "retired_nodes": 10}) for i in range(MAX_LABELS)]
     first.domains = copies
     second.domains = [*copies, type(one)(**{**vars(one), "name": "late", "retired_nodes": 10**9})]
     collector = SMRCollector(Profiler(first, second), domain_labels=True)

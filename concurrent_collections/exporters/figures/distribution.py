@@ -1,4 +1,4 @@
-"""Distributions of times: what allocating and freeing took, and how long retired nodes waited for their free."""
+"""Distributions of times, each as a histogram on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ...profiling.report import LatencyDistribution, MemoryProfilerReport
-from ...profiling.reclamation_report import SMRProfilerReport
-from .._format import display, finite, format_count, format_ns, format_percent
+from .._format import finite, format_ns
 from .plot import Figure, Trace, axis, layout
 
-__all__ = ["delay_distribution", "latency_caption", "latency_distribution"]
+__all__ = ["Distribution", "distribution_figure", "percentiles"]
 
 BINS_PER_DECADE = 15
 
 
 @dataclass
-class _Series:
+class Distribution:
     """One distribution: ``(lower_ns, upper_ns, count)`` buckets, and percentiles as ``(name, ns)``."""
 
     name: str
@@ -29,38 +27,12 @@ class _Series:
     percentiles: list[tuple[str, float | None]]
 
 
-def _percentiles(report: object, prefix: str) -> list[tuple[str, float | None]]:
+def percentiles(report: object, prefix: str) -> list[tuple[str, float | None]]:
     keys = (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p99.9", "p999"))
     return [(text, finite(getattr(report, f"{prefix}_{key}"))) for text, key in keys]
 
 
-def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
-    """Histograms of what allocating and freeing took, on a logarithmic axis, with the percentiles above them."""
-    latency = report.latency
-    if latency is None:
-        return "Latency was not tracked. Enable with track_latency=True."
-    if not latency.alloc and not latency.free:
-        return "Nothing was timed."
-    series = [
-        _Series(name, name, "took", buckets, _percentiles(report, f"{name}_latency"))
-        for name, buckets in (("alloc", latency.alloc), ("free", latency.free))
-    ]
-    description = f"Allocation latency p50 {format_ns(report.alloc_latency_p50)}, p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}."
-    return _figure(series, "share of timed calls", finite(latency.floor_ns), description)
-
-
-def delay_distribution(report: SMRProfilerReport) -> Figure | str:
-    """A histogram of the time from retire to free, on a logarithmic axis, with the percentiles above it."""
-    if report.delay is None:
-        return "Delays were not tracked. Enable with track_delays=True."
-    if not report.delay.buckets:
-        return "Nothing was reclaimed."
-    series = _Series("delay", "alloc", "waited", report.delay.buckets, _percentiles(report, "delay"))
-    description = f"Time from retire to free: p50 {format_ns(report.delay_p50)}, p99 {format_ns(report.delay_p99)}."
-    return _figure([series], "share of the reclaimed nodes", None, description)
-
-
-def _figure(series: Sequence[_Series], share: str, floor: float | None, description: str) -> Figure:
+def distribution_figure(series: Sequence[Distribution], share: str, floor: float | None, description: str) -> Figure:
     """The histograms beneath a lane of percentiles for each; what lies below ``floor`` is shaded."""
     data: list[Trace] = []
     lowest, highest = math.inf, 0.0
@@ -136,18 +108,6 @@ def _figure(series: Sequence[_Series], share: str, floor: float | None, descript
     return Figure(data, figure_layout, 380, description)
 
 
-def latency_caption(latency: LatencyDistribution) -> str:
-    """How the latency was measured, its error and its floor, in one paragraph."""
-    parts = [f"{format_count(latency.alloc_samples)} allocations and {format_count(latency.free_samples)} frees timed"]
-    if latency.timed_fraction < 1:
-        parts[0] += f" ({format_percent(latency.timed_fraction)} of all)"
-    parts.append(f"clock {display(latency.clock, 40)}")
-    parts.append(f"± {latency.relative_error * 100:.2g} % from the buckets")
-    parts.append(f"nothing below {format_ns(latency.floor_ns)} can be told apart (shaded)")
-    parts.append(f"{format_ns(latency.overhead_ns)} for reading the clock subtracted")
-    return "; ".join(parts) + "."
-
-
 def _rebin(buckets: Sequence[tuple[float, float, int]]) -> tuple[list[float], list[float]]:
     """Bin edges (one more than shares) on a coarser logarithmic grid, and each bin's share of the samples."""
     usable = [(lower, upper, count) for lower, upper, count in buckets if upper > 0 and count > 0]
@@ -167,7 +127,7 @@ def _rebin(buckets: Sequence[tuple[float, float, int]]) -> tuple[list[float], li
     ]
 
 
-def _percentile_traces(row: int, series: _Series) -> list[Trace]:
+def _percentile_traces(row: int, series: Distribution) -> list[Trace]:
     present = [(text, value) for text, value in series.percentiles if value is not None and value > 0]
     if not present:
         return []

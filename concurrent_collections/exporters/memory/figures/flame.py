@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...profiling.report import AllocationSite, MemoryProfilerReport
-from .._format import format_bytes, format_count, format_percent
+from ....profiling.report import AllocationSite, MemoryProfilerReport
+from ..._format import format_bytes, format_count, format_percent
 from ..sites import NO_FRAME, parse_frame
-from ..theme import SERIES
-from .plot import Figure, Trace, label, layout
+from ...theme import SERIES
+from ...figures.plot import Figure, Trace, label, layout
 
 __all__ = ["flame_graph"]
 
