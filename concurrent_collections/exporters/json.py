@@ -129,15 +129,15 @@ def report_from_dict(document: Any, kind: type[Any] = MemoryProfilerReport) -> A
     return _decode(kind, _without_tables(kind, document) if version > 1 else document, "")
 
 
-@functools.lru_cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-@functools.lru_cache
-def _tables(kind: type[Any]) -> dict[str, type[Any]]:
+@functools.cache
+def _tables(kind: Any) -> dict[str, Any]:
     """The fields of a report class that are lists of what has a call stack, with the data class of their items."""
-    lists = {
+    lists: dict[str, Any] = {
         name: typing.get_args(part)[0]
         for name, hint in _hints(kind).items()
         for part in (hint, *typing.get_args(hint))
@@ -149,7 +149,7 @@ def _tables(kind: type[Any]) -> dict[str, type[Any]]:
 # Encoding -------------------------------------------------------------------------------------------------------------
 
 
-def _table(kind: type[Any], items: list[Any], tree: StackTree) -> dict[str, Any]:
+def _table(kind: Any, items: list[Any], tree: StackTree) -> dict[str, Any]:
     """``items``, of the data class ``kind``, as rows of cells; in place of a call stack its index in ``tree``."""
     columns = [field.name for field in dataclasses.fields(kind)]
     place, cells_of, plain = columns.index(_STACK), operator.attrgetter(*columns), {int, bool, type(None)}
@@ -199,7 +199,7 @@ def _wrong(path: str, expected: str, value: Any) -> ValueError:
     return ValueError(f"{path}: expected {expected}, found {shown if len(shown) <= 60 else shown[:57] + '...'}")
 
 
-def _without_tables(kind: type[Any], document: dict[str, Any]) -> dict[str, Any]:
+def _without_tables(kind: Any, document: dict[str, Any]) -> dict[str, Any]:
     """The document as version 1 had it: a list of objects for each table, with their call stacks in them."""
     tree = _decode_stacks(document)
     plain = dict(document)

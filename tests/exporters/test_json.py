@@ -223,6 +223,19 @@ def test_a_report_of_one_kind_is_not_read_as_the_other():
         report_from_dict(smr, MemoryProfilerReport)
 
 
+def test_documented_way_to_read_a_stack():
+    section = SCHEMA_PAGE.read_text(encoding="utf-8").partition("## Call stacks\n")[2].partition("\n## ")[0]
+    names: dict = {}
+    exec(section.partition("```python\n")[2].partition("```")[0], names)
+    report = sample_reports.full_report()
+    table = (document := report_to_dict(report))["live_sites"]
+    sites = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+    assert [list(names["stack"](document, site["stack_trace"])) for site in sites] == [
+        site.stack_trace for site in report.live_sites
+    ]
+    assert all(f"| `{key}` |" in section for key in ("frames", "stacks"))
+
+
 def test_documentation_names_every_field():
     page = SCHEMA_PAGE.read_text(encoding="utf-8")
     kinds = [getattr(module, name) for module in (report_module, smr_report_module) for name in module.__all__]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ...profiling.report import MemoryProfilerReport
 from .._format import finite
-from .._metrics import ByLabel, Histogram, Metrics, Number, Times, fold, label, largest
+from .._metrics import ByLabel, Family, Histogram, Metrics, Number, Times, fold, label, largest
 
 __all__ = ["LATENCY_BOUNDS_NS", "METRICS"]
 
@@ -65,7 +65,7 @@ def _largest(report: MemoryProfilerReport) -> list[str]:
     return largest((thread.thread_name, thread.alloc_bytes) for thread in report.thread_stats)
 
 
-_FAMILIES = (
+_FAMILIES: tuple[Family[MemoryProfilerReport], ...] = (
     Number("counter", "cc_memory_alloc", "alloc_count", "Allocations since the profile began."),
     Number(
         "counter", "cc_memory_free", "free_count", "Frees since the profile began, of blocks that were allocated in it."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ...profiling.reclamation_report import SMRProfilerReport
-from .._metrics import ByLabel, Histogram, Metrics, Number, Times, fold, largest
+from .._metrics import ByLabel, Family, Histogram, Metrics, Number, Times, fold, largest
 
 __all__ = ["DELAY_BOUNDS_NS", "METRICS"]
 
@@ -45,7 +45,7 @@ def _largest(report: SMRProfilerReport) -> list[str]:
     return largest((domain.name, domain.retired_nodes) for domain in report.domains)
 
 
-_FAMILIES = (
+_FAMILIES: tuple[Family[SMRProfilerReport], ...] = (
     Number("counter", "cc_smr_retired_nodes", "retired_nodes", "Nodes retired since the profile began."),
     Number("counter", "cc_smr_retired_bytes", "retired_bytes", "Bytes of the nodes retired since the profile began."),
     Number(
