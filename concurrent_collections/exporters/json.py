@@ -40,9 +40,9 @@ def report_to_dict(report: Exports) -> dict[str, Any]:
     """
     kind = kind_of(report)
     document: dict[str, Any] = {"schema": kind.schema, "schema_version": kind.schema_version}
-    tree = StackTree()
-    tables = _tables(kind.report)
-    for field in dataclasses.fields(kind.report):
+    report_class: Any = kind.report
+    tables, tree = _tables(report_class), StackTree()
+    for field in dataclasses.fields(report_class):
         value = getattr(report, field.name)
         if field.name in tables and value is not None:
             document[field.name] = _table(tables[field.name], value, tree)
@@ -143,7 +143,7 @@ def _tables(kind: Any) -> dict[str, Any]:
         for part in (hint, *typing.get_args(hint))
         if typing.get_origin(part) is list
     }
-    return {name: item for name, item in lists.items() if dataclasses.is_dataclass(item) and _STACK in _hints(item)}
+    return {name: item for name, item in lists.items() if _STACK in getattr(item, "__dataclass_fields__", ())}
 
 
 # Encoding -------------------------------------------------------------------------------------------------------------
