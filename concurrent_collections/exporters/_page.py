@@ -39,6 +39,7 @@ __all__ = [
     "text",
 ]
 
+MAX_ENVIRONMENT = 60
 MAX_NOTES = 50
 MAX_TEXT = 300
 
@@ -188,10 +189,10 @@ def more(count: int, what: str) -> str:
 
 
 def figure_section(name: str, title: str, figure: Figure | str, captions: Iterable[str] = ()) -> str:
-    """A figure with lines of HTML beneath it, or the text that stands in its place."""
+    """A figure with lines of HTML and its own captions beneath it, or the text that stands in its place."""
     if isinstance(figure, str):
         return f'<section id="{name}" class="panel"><h2>{text(title)}</h2><p class="empty">{text(figure)}</p></section>\n'
-    caption = "".join(f'<p class="caption">{caption}</p>' for caption in captions)
+    caption = "".join(f'<p class="caption">{caption}</p>' for caption in (*captions, *map(text, figure.captions)))
     return (
         f'<section id="{name}" class="panel"><h2>{text(title)}</h2>'
         f'<div class="plot" id="plot-{name}" role="img" aria-label="{text(figure.description, 400)}" style="height:{figure.height}px"></div>{caption}</section>\n'
@@ -224,8 +225,10 @@ def about_section(notes: Sequence[str], environment: Mapping[str, Any], more_row
     )
     rows = "".join(
         f'<tr><th scope="row">{text(str(key).replace("_", " "), 40)}</th><td class="code">{text(_plain(value))}</td></tr>'
-        for key, value in list(environment.items())[:60]
+        for key, value in list(environment.items())[:MAX_ENVIRONMENT]
     )
+    if len(environment) > MAX_ENVIRONMENT:
+        rows += f'<tr><th scope="row">…</th><td>{len(environment) - MAX_ENVIRONMENT} more</td></tr>'
     return (
         f'<section id="about" class="panel"><div class="pair"><div><h2>Notes and warnings</h2>{noted}</div>'
         f'<div><h2>Environment</h2><table class="environment"><tbody>{rows}{more_rows}</tbody></table></div></div></section>\n'

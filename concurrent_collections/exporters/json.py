@@ -29,7 +29,7 @@ __all__ = ["chunks", "read_json", "report_from_dict", "report_to_dict", "write_j
 Report = TypeVar("Report", bound=Exports)
 
 _STACK = "stack_trace"
-"""A field of this name is a call stack in every report; a list of what has one is written as a table."""
+"""A field of this name is a call stack, in every report."""
 
 
 def report_to_dict(report: Exports) -> dict[str, Any]:
@@ -41,14 +41,14 @@ def report_to_dict(report: Exports) -> dict[str, Any]:
     kind = kind_of(report)
     document: dict[str, Any] = {"schema": kind.schema, "schema_version": kind.schema_version}
     report_class: Any = kind.report
-    tables, tree = _tables(report_class), StackTree()
+    tree = StackTree()
     for field in dataclasses.fields(report_class):
         value = getattr(report, field.name)
-        if field.name in tables and value is not None:
-            document[field.name] = _table(tables[field.name], value, tree)
+        if field.name in kind.tables:
+            document[field.name] = _table(_item_class(report_class, field.name), value, tree)
         else:
-            document[field.name] = _encode(value)
-    if tables:
+            document[field.name] = _encode(value, tree)
+    if kind.tables:
         document["frames"] = [_encode_text(text) for text in tree.frames]
         document["stacks"] = {"back": tree.back, "frame": tree.frame}
     return document
@@ -126,7 +126,13 @@ def report_from_dict(document: Any, kind: type[Any] = MemoryProfilerReport) -> A
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= newest:
         known = f"version{'s' if newest > 1 else ''} {' and '.join(map(str, range(1, newest + 1)))}"
         raise ValueError(f"schema_version {version!r} is unknown; this release reads {known}")
-    return _decode(kind, _without_tables(kind, document) if version > 1 else document, "")
+    if version > 1:
+        document = dict(document)
+        tree = _decode_stacks(document)
+        for name in descriptor.tables:
+            document[name] = _objects(document.get(name), tree, name)
+        return _decode(kind, document, "", tree)
+    return _decode(kind, document, "")
 
 
 @functools.cache
@@ -134,16 +140,9 @@ def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-@functools.cache
-def _tables(kind: Any) -> dict[str, Any]:
-    """The fields of a report class that are lists of what has a call stack, with the data class of their items."""
-    lists: dict[str, Any] = {
-        name: typing.get_args(part)[0]
-        for name, hint in _hints(kind).items()
-        for part in (hint, *typing.get_args(hint))
-        if typing.get_origin(part) is list
-    }
-    return {name: item for name, item in lists.items() if _STACK in getattr(item, "__dataclass_fields__", ())}
+def _item_class(kind: Any, name: str) -> Any:
+    """The data class of the items of a field that is a list."""
+    return typing.get_args(_hints(kind)[name])[0]
 
 
 # Encoding -------------------------------------------------------------------------------------------------------------
@@ -156,13 +155,12 @@ def _table(kind: Any, items: list[Any], tree: StackTree) -> dict[str, Any]:
     rows = []
     for item in items:
         cells = list(cells_of(item))
-        if cells[place] is not None:
-            cells[place] = tree.add(cells[place])
-        rows.append([cell if type(cell) in plain else _encode(cell) for cell in cells])
+        cells[place] = tree.add(cells[place])
+        rows.append([cell if type(cell) in plain else _encode(cell, tree) for cell in cells])
     return {"columns": columns, "rows": rows}
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: Any, tree: StackTree) -> Any:
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
@@ -172,11 +170,14 @@ def _encode(value: Any) -> Any:
     if isinstance(value, datetime):
         return (value if value.tzinfo is not None else value.astimezone()).isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        if fields.get(_STACK) is not None:
+            fields[_STACK] = tree.add(fields[_STACK])
+        return {name: _encode(item, tree) for name, item in fields.items()}
     if isinstance(value, dict):
-        return {_encode_text(str(key)): _encode(item) for key, item in value.items()}
+        return {_encode_text(str(key)): _encode(item, tree) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_encode(item) for item in value]
+        return [_encode(item, tree) for item in value]
     return _encode_text(str(value))  # environment may hold anything
 
 
@@ -199,33 +200,16 @@ def _wrong(path: str, expected: str, value: Any) -> ValueError:
     return ValueError(f"{path}: expected {expected}, found {shown if len(shown) <= 60 else shown[:57] + '...'}")
 
 
-def _without_tables(kind: Any, document: dict[str, Any]) -> dict[str, Any]:
-    """The document as version 1 had it: a list of objects for each table, with their call stacks in them."""
-    tree = _decode_stacks(document)
-    plain = dict(document)
-    for key in _tables(kind).keys() & document.keys():
-        value = document[key]
-        if value is None:
-            continue
-        if not isinstance(value, dict) or not value.keys() >= {"columns", "rows"}:
-            raise _wrong(key, 'an object with "columns" and "rows"', value)
-        columns = _decode(list[str], value["columns"], f"{key}.columns")
-        rows = _decode(list[list[Any]], value["rows"], f"{key}.rows")
-        plain[key] = [_item(columns, row, tree, f"{key}.rows[{index}]") for index, row in enumerate(rows)]
-    return plain
-
-
-def _item(columns: list[str], row: list[Any], tree: StackTree, path: str) -> dict[str, Any]:
-    """A row of a table as an object."""
-    if len(row) != len(columns):
-        raise _wrong(path, f"an array of {len(columns)}", row)
-    item = dict(zip(columns, row, strict=True))
-    index = item.get(_STACK)
-    if index is not None:
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(tree):
-            raise _wrong(f"{path}, {_STACK}", f"an index of stacks, below {len(tree)}", index)
-        item[_STACK] = tree.stack(index)
-    return item
+def _objects(table: Any, tree: StackTree, path: str) -> list[dict[str, Any]]:
+    """The rows of a table as objects."""
+    if not isinstance(table, dict) or not table.keys() >= {"columns", "rows"}:
+        raise _wrong(path, 'an object with "columns" and "rows"', table)
+    columns = _decode(list[str], table["columns"], f"{path}.columns")
+    rows = _decode(list[list[Any]], table["rows"], f"{path}.rows")
+    for index, row in enumerate(rows):
+        if len(row) != len(columns):
+            raise _wrong(f"{path}.rows[{index}]", f"an array of {len(columns)}", row)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _decode_stacks(document: dict[str, Any]) -> StackTree:
@@ -246,8 +230,11 @@ def _decode_stacks(document: dict[str, Any]) -> StackTree:
     return tree
 
 
-def _decode(kind: Any, value: Any, path: str) -> Any:
-    """``value`` as the annotated type ``kind``; ``path`` names the place for the error message."""
+def _decode(kind: Any, value: Any, path: str, tree: StackTree | None = None) -> Any:
+    """``value`` as the annotated type ``kind``; ``path`` names the place for the error message.
+
+    With ``tree``, call stacks are indexes of it.
+    """
     origin = typing.get_origin(kind)
     arguments = typing.get_args(kind)
     if kind is Any:
@@ -256,34 +243,36 @@ def _decode(kind: Any, value: Any, path: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         (kind,) = [argument for argument in arguments if argument is not type(None)]
-        return _decode(kind, value, path)
+        return _decode(kind, value, path, tree)
     if origin is Literal:
         if value not in arguments:
             raise _wrong(path, " or ".join(map(repr, arguments)), value)
         return value
     if origin is list:
-        if not isinstance(value, list):
-            raise _wrong(path, "an array", value)
-        if arguments[0] in (int, str) and {type(item) for item in value} <= {arguments[0]}:
-            return value
-        return [_decode(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return _decode_list(arguments[0], value, path, tree)
     if origin is tuple:
         if not isinstance(value, list) or len(value) != len(arguments):
             raise _wrong(path, f"an array of {len(arguments)}", value)
-        return tuple(
-            _decode(part, item, f"{path}[{index}]")
-            for index, (part, item) in enumerate(zip(arguments, value, strict=True))
-        )
+        pairs = zip(arguments, value, strict=True)
+        return tuple(_decode(part, item, f"{path}[{index}]", tree) for index, (part, item) in enumerate(pairs))
     if origin is dict:
         if not isinstance(value, dict):
             raise _wrong(path, "an object", value)
-        return {key: _decode(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+        return {key: _decode(arguments[1], item, f"{path}.{key}", tree) for key, item in value.items()}
     if dataclasses.is_dataclass(kind):
-        return _decode_fields(kind, value, path)
+        return _decode_fields(kind, value, path, tree)
     return _decode_scalar(kind, value, path)
 
 
-def _decode_fields(kind: Any, value: Any, path: str) -> Any:
+def _decode_list(kind: Any, value: Any, path: str, tree: StackTree | None) -> list[Any]:
+    if not isinstance(value, list):
+        raise _wrong(path, "an array", value)
+    if kind in (int, str) and {type(item) for item in value} <= {kind}:
+        return value
+    return [_decode(kind, item, f"{path}[{index}]", tree) for index, item in enumerate(value)]
+
+
+def _decode_fields(kind: Any, value: Any, path: str, tree: StackTree | None) -> Any:
     if not isinstance(value, dict):
         raise _wrong(path, "an object", value)
     hints = _hints(kind)
@@ -291,10 +280,19 @@ def _decode_fields(kind: Any, value: Any, path: str) -> Any:
     for field in dataclasses.fields(kind):
         place = f"{path}.{field.name}" if path else field.name
         if field.name in value:
-            arguments[field.name] = _decode(hints[field.name], value[field.name], place)
+            if field.name == _STACK and tree is not None and value[_STACK] is not None:
+                arguments[_STACK] = _decode_stack(value[_STACK], place, tree)
+            else:
+                arguments[field.name] = _decode(hints[field.name], value[field.name], place, tree)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise ValueError(f"{place}: missing")
     return kind(**arguments)
+
+
+def _decode_stack(index: Any, path: str, tree: StackTree) -> list[str]:
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(tree):
+        raise _wrong(path, f"an index of stacks, below {len(tree)}", index)
+    return tree.stack(index)
 
 
 def _decode_scalar(kind: Any, value: Any, path: str) -> Any:

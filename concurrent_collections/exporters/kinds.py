@@ -31,8 +31,10 @@ class ReportKind(Generic[Report]):
     name: str
     """As a sentence names it: ``a memory report``."""
     schema: str
-    """The name of its JSON schema, and the schema's version."""
+    """The name of its JSON schema."""
     schema_version: int
+    tables: Sequence[str]
+    """The fields that may have 100,000 items with call stacks: JSON has them as tables."""
     rows: Callable[[Report], Iterator[Row]]
     """The rows of the CSV table."""
     metrics: Metrics[Report]

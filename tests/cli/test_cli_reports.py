@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from cli_tools import CONFIG, PROFILE, WORLD, outcome, profile, report, run, write
 
+from concurrent_collections.exporters import read_json
+
 
 @pytest.fixture(autouse=True)
 def in_directory(tmp_path, monkeypatch):
@@ -194,7 +196,7 @@ def test_options_reach_the_profiler():
     assert (found["sampling"]["mode"], found["sampling"]["interval"]) == ("bytes", 4096)
     assert "T" in [thread["thread_name"] for thread in found["thread_stats"]]
     profile(*json_file, "--leaks", "--stacks=2", "script.py")
-    depths = [len(block["stack_trace"]) for block in report()["leaked_allocations"]]
+    depths = [len(block.stack_trace) for block in read_json("report.json").leaked_allocations]
     assert max(depths) == 2
 
 
@@ -219,10 +221,10 @@ LEAKY = """
 def test_leak_is_found_at_its_line_and_stacks_end_at_the_program(program):
     write("script.py", LEAKY)
     result = profile("--leaks", "--stacks", "--json", "report.json", *program)
-    leaks = [block for block in report()["leaked_allocations"] if block["size"] >= 1_000_000]
+    leaks = [block for block in read_json("report.json").leaked_allocations if block.size >= 1_000_000]
     assert len(leaks) == 4
     path = os.path.realpath("script.py")
-    assert all(block["stack_trace"] == [f"{path}:5 in leak", f"{path}:11 in <module>"] for block in leaks)
+    assert all(block.stack_trace == [f"{path}:5 in leak", f"{path}:11 in <module>"] for block in leaks)
     assert "leak          3.8" in result.stderr
     assert "script.py:5 in leak" in result.stderr
 

@@ -10,6 +10,8 @@ import sample_reports
 import sample_smr_reports
 
 from concurrent_collections.exporters.csv import COLUMNS, write_csv
+from concurrent_collections.exporters.memory.rows import MAX_SITES
+from concurrent_collections.report import AllocationSite
 
 
 def table(report, tmp_path):
@@ -87,6 +89,19 @@ def test_ordinary_text_stays_as_it_is(tmp_path):
     report.notes = ['a "quoted", note = 1', "Žluťoučký kůň"]
     labels = [row["label"] for row in table(report, tmp_path) if row["section"] == "note"]
     assert labels == report.notes
+
+
+def test_the_largest_sites_have_rows_and_the_others_one(tmp_path):
+    report = sample_reports.full_report()
+    report.live_sites = [
+        AllocationSite([f"/app/x.py:{index} in f"], 2, 20_000 - index, False) for index in range(MAX_SITES + 7)
+    ]
+    rows = [row for row in table(report, tmp_path) if row["section"] == "site"]
+    assert len({row["item"] for row in rows}) == MAX_SITES + 1
+    assert {row["label"] for row in rows if row["item"] == "rest"} == {"7 smaller sites"}
+    for metric, field in (("count", "count"), ("bytes", "bytes")):
+        written = sum(int(row["value"]) for row in rows if row["metric"] == metric)
+        assert written == sum(getattr(site, field) for site in report.live_sites)
 
 
 def test_hostile_names_stay_in_their_cells(tmp_path):

@@ -13,7 +13,13 @@ from concurrent_collections.exporters._page import script_json
 from concurrent_collections.exporters.figures.plot import Figure
 from concurrent_collections.exporters.html import MAX_LEAK_ROWS, render_html, write_html
 from concurrent_collections.exporters.memory.figures import VIEWS
-from concurrent_collections.report import AllocationSite, CrossThreadFlow, ThreadMemoryStats, TimelinePoint
+from concurrent_collections.report import (
+    AllocationSite,
+    CrossThreadFlow,
+    SizeHistogram,
+    ThreadMemoryStats,
+    TimelinePoint,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -130,6 +136,7 @@ def test_page_of_a_huge_report_stays_small(plotly):
     assert len(own_part(render_html(report))) < 1_500_000
     text = shown_text(render_html(report))
     assert f"{5000 - MAX_LEAK_ROWS:,} smaller sites" in text
+    assert re.search(r"\d,\d{3} smaller frames are not drawn; their bytes are in their callers", text)
 
 
 # The figures ----------------------------------------------------------------------------------------------------------
@@ -191,12 +198,32 @@ def test_thinned_timeline_keeps_the_highest_point():
     assert max(highest["y"]) == pytest.approx(5_000_000 / 1024**2)
 
 
-def test_heatmap_has_a_column_for_each_domain_and_ascending_ranges():
-    heat = figure("sizes", make("full"))
-    assert heat.layout["xaxis"]["ticktext"] == ["runtime", "raw", "mem", "object", "all"]
-    names = heat.layout["yaxis"]["ticktext"]
-    assert names[0] == "1–8" and names[-1] == "32–64 KiB" and "512 B–1 KiB" in names
-    assert heat.data[0]["text"][5][-1] == "402 k"
+def test_sizes_have_a_column_for_each_domain_and_ascending_powers_of_two():
+    report = make("full")
+    sizes = figure("sizes", report)
+    assert sizes.layout["xaxis"]["ticktext"] == ["runtime", "raw", "mem", "object", "all"]
+    names = sizes.layout["yaxis"]["ticktext"]
+    assert names[:4] == ["1–8", "9–16", "17–32", "33–64"] and names[-1] == "32–64 KiB" and "512 B–1 KiB" in names
+    buckets = report.size_histogram.buckets
+    heat, counts, sizes_bytes = sizes.data
+    assert heat["customdata"][3][-1].startswith(f"{buckets['33-48'] + buckets['49-64']:,} allocations")
+    assert sum(counts["x"]) == pytest.approx(1) and sum(sizes_bytes["x"]) == pytest.approx(1)
+    assert sizes_bytes["x"][-1] > 100 * counts["x"][-1] > 0, "few large blocks hold more than their number tells"
+
+
+def test_sizes_leave_no_range_out():
+    """The recorder tells hundreds of ranges apart; few blocks of a large one may have most of the bytes."""
+    report = make("full")
+    ranges = {f"{8 * index + 1}-{8 * index + 8}": 10 for index in range(64)}
+    ranges |= {f"{2**power + 1}-{2**power + 2 ** (power - 2)}": 1 for power in range(9, 40)}
+    ranges |= {"0": 3}
+    total = sum(ranges.values())
+    report.size_histogram, report.size_histograms = SizeHistogram(ranges, total, 2**40), {}
+    sizes = figure("sizes", report)
+    names = sizes.layout["yaxis"]["ticktext"]
+    assert names[0] == "0" and names[-1] == "512 GiB–1 TiB" and len(names) == 1 + 38
+    assert sum(int(row[-1].split()[0].replace(",", "")) for row in sizes.data[0]["customdata"]) == total
+    assert sizes.data[2]["x"][-1] == pytest.approx(0.5, abs=0.01), "most bytes are in one block"
 
 
 def test_latency_shares_add_up_and_percentiles_are_marked():
@@ -210,10 +237,37 @@ def test_latency_shares_add_up_and_percentiles_are_marked():
 
 def test_thread_figure_folds_the_smallest_into_one_bar():
     report = make("full")
-    report.thread_stats = [ThreadMemoryStats(i, f"t{i}", i, 0, i, 0, 0, 0) for i in range(40)]
+    names = [f"{first}{second}" for first in "abcd" for second in "abcdefghij"]
+    report.thread_stats = [ThreadMemoryStats(i, name, i, 0, i, 0, 0, 0) for i, name in enumerate(names)]
     threads = figure("threads", report)
-    assert threads.layout["yaxis"]["ticktext"][-1] == "24 more"
+    assert threads.layout["yaxis"]["ticktext"][-1] == "others ×24"
     assert sum(threads.data[0]["x"]) == sum(range(40))
+
+
+def test_many_threads_are_shown_by_name():
+    report = make("full")
+    report.thread_stats = [
+        ThreadMemoryStats(i, f"Thread-{i} (serve)" if i % 2 else None, 10, 0, 100, 0, 0, 0) for i in range(400)
+    ] + [ThreadMemoryStats(400, "MainThread", 1, 0, 1, 0, 0, 0)]
+    threads = figure("threads", report)
+    assert threads.layout["yaxis"]["ticktext"] == ["unnamed threads ×200", "Thread-* (serve) ×200", "MainThread"]
+    assert threads.data[0]["x"] == [2000, 2000, 1]
+
+
+def test_many_flows_are_shown_by_name_and_the_rest_is_told():
+    report = make("full")
+    report.cross_thread_flows = [
+        CrossThreadFlow(i, f"reader-{i}", j, f"parser-{j}", 10, 640) for i in range(10) for j in range(10, 20)
+    ]
+    sankey = figure("flow", report)
+    assert sankey.data[0]["node"]["label"] == ["reader-*", "parser-*"] and sankey.data[0]["link"]["value"] == [1000]
+    assert sankey.captions == []
+    report.cross_thread_flows = [
+        CrossThreadFlow(i, chr(65 + i), j, chr(65 + j), 10, 1024) for i in range(10) for j in range(10, 20)
+    ]
+    sankey = figure("flow", report)
+    assert len(sankey.data[0]["link"]["value"]) == 40
+    assert sankey.captions == ["60 smaller flows with 600 blocks, 60 KiB, are not drawn."]
 
 
 def test_flow_goes_from_allocating_to_freeing_threads():

@@ -128,9 +128,8 @@ def as_version_1(report):
     """The document that version 1 had: objects with their call stacks in them in place of tables."""
     document = report_to_dict(report)
     del document["frames"], document["stacks"]
-    for name in ("live_sites", "leaked_allocations"):
-        items = getattr(report, name)
-        document[name] = None if items is None else [dataclasses.asdict(item) for item in items]
+    plain = dataclasses.asdict(report)
+    document |= {name: plain[name] for name in ("live_sites", "leaked_allocations")}
     return document | {"schema_version": 1}
 
 
@@ -179,7 +178,7 @@ def test_a_site_without_frames_and_a_block_without_a_stack_differ(tmp_path):
         ({"live_sites": {"columns": ["a"], "rows": [[]]}}, r"live_sites.rows\[0\]: expected an array of 1"),
         (
             {"live_sites": {"columns": ["stack_trace"], "rows": [[-1]]}},
-            r"live_sites.rows\[0\], stack_trace: expected an index of stacks, below \d+, found -1",
+            r"live_sites\[0\].stack_trace: expected an index of stacks, below \d+, found -1",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._format import display
@@ -18,12 +18,16 @@ Trace = dict[str, Any]
 
 @dataclass
 class Figure:
-    """Plotly's ``data`` and ``layout``, the height in pixels, and the same in words for a reader who cannot see it."""
+    """Plotly's ``data`` and ``layout``, the height in pixels, and the same in words for a reader who cannot see it.
+
+    ``captions`` are sentences that stand beneath it: what it leaves out, what its figures rest on.
+    """
 
     data: list[Trace]
     layout: dict[str, Any]
     height: int
     description: str
+    captions: list[str] = field(default_factory=list)
 
 
 def label(text: object, limit: int = MAX_LABEL) -> str:

@@ -16,6 +16,7 @@ KIND = ReportKind(
     name="a memory report",
     schema="concurrent_collections.memory_report",
     schema_version=2,
+    tables=("live_sites",),
     rows=rows,
     metrics=METRICS,
     verdict=verdict,

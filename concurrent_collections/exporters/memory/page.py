@@ -295,7 +295,7 @@ def _sampling_rows(report: MemoryProfilerReport) -> str:
         return ""
     errors = "".join(
         f'<tr><th scope="row">± {text(name.replace("_", " "), 40)}</th><td>{text(_error(report, name, error))}</td></tr>'
-        for name, error in list(sampling.standard_error.items())[:40]
+        for name, error in sampling.standard_error.items()
     )
     chosen = (
         f"each with probability {sampling.rate:g}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...profiling.report import AllocationSite, MemoryProfilerReport
 
-__all__ = ["NO_FRAME", "Frame", "blame", "leak_lines", "leak_sites", "parse_frame", "short_location"]
+__all__ = ["NO_FRAME", "Frame", "Frames", "blame", "leak_lines", "leak_sites", "parse_frame", "short_location"]
 
 NO_FRAME = "<no Python frame>"
 
@@ -27,7 +28,7 @@ class Frame:
     line: int
     function: str
 
-    @property
+    @functools.cached_property
     def is_library(self) -> bool:
         """Whether the frame belongs to the standard library or an installed package."""
         return not self.file or _LIBRARY.search(self.file) is not None
@@ -46,12 +47,23 @@ def parse_frame(text: str) -> Frame:
     return Frame(match["file"], int(match["line"]), match["function"])
 
 
-def blame(stack: Sequence[str]) -> Frame:
-    """The innermost frame of the reader's own code; the innermost of all where there is none of it."""
+class Frames(dict[str, Frame]):
+    """Frames by their text, each parsed once."""
+
+    def __missing__(self, text: str) -> Frame:
+        frame = self[text] = parse_frame(text)
+        return frame
+
+
+def blame(stack: Sequence[str], frames: Frames | None = None) -> Frame:
+    """The innermost frame of the reader's own code; the innermost of all where there is none of it.
+
+    ``frames`` is for callers that ask for many stacks.
+    """
     if not stack:
         return Frame("", 0, NO_FRAME)
-    frames = [parse_frame(text) for text in stack]
-    return next((frame for frame in frames if not frame.is_library), frames[0])
+    frames = Frames() if frames is None else frames
+    return next((frame for text in stack if not (frame := frames[text]).is_library), frames[stack[0]])
 
 
 def short_location(frame: Frame) -> str:
@@ -84,8 +96,11 @@ def leak_lines(report: MemoryProfilerReport) -> list[AllocationSite]:
     Each has the sums of its line, and the stack of its largest site.
     """
     lines: dict[Frame, AllocationSite] = {}
+    frames = Frames()
     for site in leak_sites(report):
-        line = lines.setdefault(blame(site.stack_trace), AllocationSite(site.stack_trace, 0, 0, False))
+        frame = blame(site.stack_trace, frames)
+        if (line := lines.get(frame)) is None:
+            line = lines[frame] = AllocationSite(site.stack_trace, 0, 0, False)
         line.count += site.count
         line.bytes += site.bytes
     return sorted(lines.values(), key=lambda line: -line.bytes)

@@ -16,6 +16,7 @@ KIND = ReportKind(
     name="an SMR report",
     schema="concurrent_collections.smr_report",
     schema_version=1,
+    tables=(),
     rows=rows,
     metrics=METRICS,
     verdict=verdict,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...profiling.reclamation_report import SMRDomainStats, SMRProfilerReport, SMRThreadStats
 from .._format import (
     display,
@@ -128,9 +130,14 @@ def leaking_scheme(report: SMRProfilerReport) -> Recommendation | None:
         "warning",
         f"{plural(len(domains), 'domain')} with scheme none {'frees' if len(domains) == 1 else 'free'} nothing",
         "none is for comparisons: choose ibr or debra with config.smr or CONCURRENT_COLLECTIONS_SMR.",
-        [("domains", ", ".join(display(domain.name, 30) for domain in domains[:5]))]
+        [("domains", _names(domains))]
         + [("pending", format_bytes(sum(domain.pending_bytes for domain in domains)))],
     )
+
+
+def _names(domains: Sequence[SMRDomainStats]) -> str:
+    more = f" and {len(domains) - 5} more" if len(domains) > 5 else ""
+    return ", ".join(display(domain.name, 30) for domain in domains[:5]) + more
 
 
 def idle(report: SMRProfilerReport) -> Recommendation | None:

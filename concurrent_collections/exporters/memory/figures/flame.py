@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ....profiling.report import AllocationSite, MemoryProfilerReport
 from ..._format import format_bytes, format_count, format_percent
 from ..sites import NO_FRAME, parse_frame
+from ...stacks import StackTree
 from ...theme import SERIES
 from ...figures.plot import Figure, Trace, label, layout
 
@@ -22,9 +23,9 @@ class _Node:
     frame: str
     parent: int
     depth: int
-    bytes: int = 0
-    count: int = 0
-    held: int = 0
+    bytes: int
+    count: int
+    held: int
 
 
 def flame_graph(report: MemoryProfilerReport) -> Figure | str:
@@ -72,10 +73,9 @@ def flame_graph(report: MemoryProfilerReport) -> Figure | str:
     }
     depth = max(node.depth for node in nodes) + 1
     figure_layout = layout(margin={"l": 8, "r": 8, "t": 28, "b": 8}, uniformtext={"minsize": 11, "mode": "hide"})
-    description = f"{format_bytes(total)} alive, from {format_count(len(sites))} call stacks." + (
-        f" {hidden} small frames are folded into their callers." if hidden else ""
-    )
-    return Figure([icicle], figure_layout, 60 + 26 * max(depth, 4), description)
+    description = f"{format_bytes(total)} alive, from {format_count(len(sites))} call stacks."
+    captions = [f"{hidden:,} smaller frames are not drawn; their bytes are in their callers."] if hidden else []
+    return Figure([icicle], figure_layout, 60 + 26 * max(depth, 4), description, captions)
 
 
 def _call_tree(sites: Sequence[AllocationSite]) -> tuple[list[_Node], int]:
@@ -84,27 +84,30 @@ def _call_tree(sites: Sequence[AllocationSite]) -> tuple[list[_Node], int]:
     A node's bytes include its callees', so what is left out still counts in the callers. A parent is never smaller
     than its callee, and comes before it: the largest nodes are a tree.
     """
-    nodes = [_Node("all live blocks", -1, 0)]
-    children: dict[tuple[int, str], int] = {}
-    for site in sites:
-        path = list(reversed(site.stack_trace))[:MAX_FLAME_DEPTH] or [NO_FRAME]
-        place = 0
-        for frame in (None, *path):
-            if frame is not None:
-                key = (place, frame)
-                if key not in children:
-                    children[key] = len(nodes)
-                    nodes.append(_Node(frame, place, nodes[place].depth + 1))
-                place = children[key]
-            node = nodes[place]
-            node.bytes += site.bytes
-            node.count += site.count
-            node.held += site.bytes if site.held_by_interpreter else 0
-    smallest = nodes[0].bytes / 2000  # narrower than a pixel
-    order = sorted(range(len(nodes)), key=lambda index: (-nodes[index].bytes, index))
-    kept = [index for index in order[:MAX_FLAME_NODES] if nodes[index].bytes >= smallest]
-    renumbered = {index: position for position, index in enumerate(kept)}
-    chosen = [nodes[index] for index in kept]
-    for node in chosen:
-        node.parent = renumbered[node.parent] if node.parent >= 0 else -1
-    return chosen, len(nodes) - len(kept)
+    tree = StackTree()
+    indexes = [tree.add(site.stack_trace or [NO_FRAME]) for site in sites]
+    sizes, counts, held = [0] * len(tree), [0] * len(tree), [0] * len(tree)
+    for index, site in zip(indexes, sites, strict=True):
+        sizes[index] += site.bytes
+        counts[index] += site.count
+        held[index] += site.bytes if site.held_by_interpreter else 0
+    for index in range(len(tree) - 1, 0, -1):  # callees come after their callers
+        caller = index - tree.back[index]
+        sizes[caller] += sizes[index]
+        counts[caller] += counts[index]
+        held[caller] += held[index]
+    smallest = sizes[0] / 2000  # narrower than a pixel
+    kept = [index for index, size in enumerate(sizes) if size >= smallest]
+    kept.sort(key=lambda index: (-sizes[index], index))
+    chosen = [_Node("all live blocks", -1, 0, sizes[0], counts[0], held[0])]
+    places = {0: 0}
+    for index in kept[1:]:
+        parent = places.get(index - tree.back[index])
+        if parent is None or chosen[parent].depth == MAX_FLAME_DEPTH:
+            continue
+        if len(chosen) == MAX_FLAME_NODES:
+            break
+        places[index] = len(chosen)
+        frame = tree.frames[tree.frame[index]]
+        chosen.append(_Node(frame, parent, chosen[parent].depth + 1, sizes[index], counts[index], held[index]))
+    return chosen, len(tree) - len(chosen)
