@@ -1,48 +1,16 @@
-"""The reports that ``profile`` writes: which there are, whether their files can be written, and the writing."""
+"""The files that ``profile`` is to write its reports to: their names, and whether they can be written."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
-from dataclasses import dataclass
 
-from ..profiling.report import MemoryProfilerReport
 from .program import Refused
 
-__all__ = ["OUTPUTS", "PID", "Output", "checked_outputs", "path_in_this_process"]
+__all__ = ["PID", "checked_outputs", "path_in_this_process"]
 
 PID = "{pid}"
-
-
-@dataclass(frozen=True)
-class Output:
-    """A kind of report, which ``--name FILE`` asks for."""
-
-    name: str
-    help: str
-    function: str
-    """Of the exporters: writes a report to a path, or returns its text."""
-
-    def write(self, report: MemoryProfilerReport, path: str) -> None:
-        """Write the report. Raises OSError when it can't be written."""
-        from .. import exporters
-
-        function = getattr(exporters, self.function)
-        if self.function.startswith("write_"):
-            function(report, path)
-        else:
-            from ..exporters._files import write_text
-
-            write_text(path, [function(report)])
-
-
-OUTPUTS = (
-    Output("html", "one page that works offline", "write_html"),
-    Output("json", "all figures", "write_json"),
-    Output("csv", "one table", "write_csv"),
-    Output("prometheus", "Prometheus' text format", "prometheus_text"),
-)
 
 
 def path_in_this_process(path: str) -> str:

@@ -22,10 +22,11 @@ from os.path import isdir, isfile, splitext
 from typing import Any, TextIO
 
 from .. import _core
+from ..profiling.exports import EXPORTERS, Exporter
 from ..profiling.profiler import MemoryProfiler
 from ..profiling.report import MemoryProfilerReport
 from .children import Children
-from .outputs import OUTPUTS, PID, Output, path_in_this_process
+from .outputs import PID, path_in_this_process
 from .surroundings import Surroundings
 from .wrapping import unrecorded, wrap
 
@@ -142,14 +143,13 @@ class Session:
         summary.drop_own_frames(report)
         if note := self._children.note():
             report.notes.append(note)
-        asked_for = [output for output in OUTPUTS if output.name in self._outputs]
-        written = [path for output in asked_for if (path := self._write_one(output, report))]
+        written = [path for name in self._outputs if (path := self._write_one(EXPORTERS[name], report))]
         if not self._quiet and not self._is_child:
             self._say(summary.summary(report, written))
 
-    def _write_one(self, output: Output, report: MemoryProfilerReport) -> str | None:
+    def _write_one(self, exporter: Exporter, report: MemoryProfilerReport) -> str | None:
         """The file's name, None where it was not written."""
-        name = self._outputs[output.name]
+        name = self._outputs[exporter.name]
         if self._is_child and PID not in name:
             return None
         path = path_in_this_process(name)
@@ -157,7 +157,7 @@ class Session:
             stem, extension = splitext(path)
             path = f"{stem}-{secrets.token_hex(4)}{extension}"
         try:
-            output.write(report, path)
+            exporter.write(report, path)
         except Exception as error:
             self._say(f"can't write {path}: {getattr(error, 'strerror', None) or repr(error)}")
             return None

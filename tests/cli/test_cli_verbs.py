@@ -10,8 +10,8 @@ import pytest
 from cli_tools import run
 
 from concurrent_collections.cli import main, verbs
-from concurrent_collections.cli.outputs import OUTPUTS
 from concurrent_collections.cli.verb import Verb
+from concurrent_collections.profiling.exports import EXPORTERS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,10 +36,10 @@ def test_verb_is_in_the_help_and_documented(name):
     assert f"concurrent-collections {name}" in documentation()
 
 
-@pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output.name)
-def test_report_is_an_option_of_profile_and_documented(output):
-    assert f"--{output.name} FILE" in run(sys.executable, "-m", "concurrent_collections", "profile", "--help").stdout
-    assert f"--{output.name}" in documentation()
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_report_is_an_option_of_profile_and_documented(name):
+    assert f"--{name} FILE" in run(sys.executable, "-m", "concurrent_collections", "profile", "--help").stdout
+    assert f"--{name}" in documentation()
 
 
 def test_verb_is_one_file(tmp_path, monkeypatch, capsys):

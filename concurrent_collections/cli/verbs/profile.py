@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from ..._core import DOMAINS
+from ...profiling.exports import EXPORTERS
 from ...profiling.profiler import MemoryProfiler
 from .. import program, session
-from ..outputs import OUTPUTS, checked_outputs
+from ..outputs import checked_outputs
 from ..verb import Verb
 
 __all__ = ["VERB"]
@@ -39,8 +40,8 @@ _USAGE = (
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     reports = parser.add_argument_group("reports (any number of them)")
-    for output in OUTPUTS:
-        reports.add_argument(f"--{output.name}", metavar="FILE", help=output.help)
+    for exporter in EXPORTERS.values():
+        reports.add_argument(f"--{exporter.name}", metavar="FILE", help=exporter.help)
     reports.add_argument("-f", "--force", action="store_true", help="overwrite files that exist")
     reports.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
 
@@ -78,7 +79,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.module is None and options.command is None and not options.program:
         parser.error("what is to be profiled? Give a script, -m and a module, -c and a text, or - for stdin")
     profiler = _profiler(options, parser)
-    files = {output.name: file for output in OUTPUTS if (file := getattr(options, output.name)) is not None}
+    files = {name: file for name in EXPORTERS if (file := getattr(options, name)) is not None}
     try:
         outputs = checked_outputs(files, force=options.force)
         run = program.prepare(options.program, module=options.module, command=options.command)
