@@ -10,9 +10,9 @@ them.
 ``prometheus``  ``prometheus_text``; ``MemoryProfilerCollector``, ``SMRCollector`` for live scraping
 ==============  ====================================================================================
 
-``findings`` has ``verdict`` and ``recommend``: what a report says in a sentence, and the rules that the page and a terminal
-share. What is a kind of report's own (its page, rules, metrics and figures) is in the folder of the kind, ``memory`` or
-``reclamation``; ``kinds`` says what a kind has.
+``findings`` has ``verdict`` and ``recommend``: what a report says in a sentence, and the rules that the page and a
+terminal share. What is a kind of report's own (its page, rules, metrics and figures) is in the folder of the kind,
+``memory`` or ``reclamation``; ``kinds`` says what a kind has.
 
 The names are also available here, and are imported at first use. Importing this package, or any module of it,
 imports nothing third-party: ``plotly`` and ``prometheus_client`` are imported by the calls that need them. The former

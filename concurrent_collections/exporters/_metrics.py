@@ -1,4 +1,4 @@
-"""Metric families of a report: a table of what each is called and where its value stands, and labels of a bounded number.
+"""Metric families: a table of what each is called and where a report has its value, and labels of a bounded number.
 
 ``prometheus_client`` is imported by the calls that need it.
 """

@@ -1,8 +1,8 @@
 """What the HTML pages share: the document around the sections, and the parts that sections are made of.
 
-One file holds all that a page needs and works without a network; the figures are drawn by plotly.js, which is in it once.
-Text of the profiled program goes through :func:`text`, which escapes it, and a content security policy names the hashes
-of the page's own scripts: nothing else runs and nothing is fetched, even if an escape were missing.
+One file holds all that a page needs and works without a network; the figures are drawn by plotly.js, which is in it
+once. Text of the profiled program goes through :func:`text`, which escapes it. A content security policy names the
+hashes of the page's own scripts: nothing else runs and nothing is fetched, even if an escape were missing.
 """
 
 from __future__ import annotations
@@ -84,12 +84,18 @@ def document(page: Page) -> Iterator[str]:
     )
     yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
+    yield (
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer"'
+        ' content="no-referrer">'
+    )
     yield f"<title>{text(f'{page.title} – {display(program(page.environment), 80)}', 100)}</title>"
     yield '<link rel="icon" href="data:,">'
     yield f"<style>{css_variables()}{_static('report.css')}</style></head>\n<body>\n"
     yield _header(page)
-    yield '<main>\n<noscript><p class="note">The figures need JavaScript; the sentence, the numbers and the tables do not.</p></noscript>\n'
+    yield (
+        '<main>\n<noscript><p class="note">The figures need JavaScript; the sentence, the numbers and the tables do'
+        " not.</p></noscript>\n"
+    )
     yield from page.sections
     yield "</main>\n"
     yield f'<script type="application/json" id="figures">{script_json(drawn)}</script>\n'
@@ -162,9 +168,10 @@ def _header(page: Page) -> str:
     navigation = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in page.links.items())
     of = program(page.environment)
     return (
-        f'<header><div><div class="title"><h1>{page.title}</h1><code class="program" title="{text(of)}">{text(of, 90)}</code></div>'
-        f'<span class="facts">{told}</span></div>'
-        f'<nav>{navigation}<button type="button" id="theme" title="Switch between light and dark">Dark</button></nav></header>\n'
+        f'<header><div><div class="title"><h1>{page.title}</h1><code class="program"'
+        f' title="{text(of)}">{text(of, 90)}</code></div><span'
+        f' class="facts">{told}</span></div><nav>{navigation}<button type="button" id="theme" title="Switch between'
+        ' light and dark">Dark</button></nav></header>\n'
     )
 
 
@@ -172,7 +179,10 @@ def card(title: str, value: str, detail: str, mark: str = "", level: str = "") -
     """One figure of the summary; ``mark`` is HTML that stands beside the title."""
     number, _, unit = value.rpartition(" ")
     shown = f"{text(number)}<small> {text(unit)}</small>" if number and not unit[:1].isdigit() else text(value)
-    return f'<div class="card {level}"><h2>{text(title)}{mark}</h2><p class="value">{shown}</p><p class="detail">{text(detail)}</p></div>'
+    return (
+        f'<div class="card {level}"><h2>{text(title)}{mark}</h2><p class="value">{shown}</p><p'
+        f' class="detail">{text(detail)}</p></div>'
+    )
 
 
 def summary_section(verdict: Verdict, cards: Sequence[str]) -> str:
@@ -191,11 +201,13 @@ def more(count: int, what: str) -> str:
 def figure_section(name: str, title: str, figure: Figure | str, captions: Iterable[str] = ()) -> str:
     """A figure with lines of HTML and its own captions beneath it, or the text that stands in its place."""
     if isinstance(figure, str):
-        return f'<section id="{name}" class="panel"><h2>{text(title)}</h2><p class="empty">{text(figure)}</p></section>\n'
+        return (
+            f'<section id="{name}" class="panel"><h2>{text(title)}</h2><p class="empty">{text(figure)}</p></section>\n'
+        )
     caption = "".join(f'<p class="caption">{caption}</p>' for caption in (*captions, *map(text, figure.captions)))
     return (
-        f'<section id="{name}" class="panel"><h2>{text(title)}</h2>'
-        f'<div class="plot" id="plot-{name}" role="img" aria-label="{text(figure.description, 400)}" style="height:{figure.height}px"></div>{caption}</section>\n'
+        f'<section id="{name}" class="panel"><h2>{text(title)}</h2><div class="plot" id="plot-{name}" role="img"'
+        f' aria-label="{text(figure.description, 400)}" style="height:{figure.height}px"></div>{caption}</section>\n'
     )
 
 
@@ -210,7 +222,11 @@ def recommendation_section(recommendations: Sequence[Recommendation]) -> str:
 
 def _recommendation(item: Recommendation) -> str:
     evidence = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in item.evidence)
-    return f'<li class="{item.severity}"><span class="badge">{item.severity}</span><h3>{text(item.title)}</h3><p>{text(item.advice, 500)}</p><dl>{evidence}</dl></li>'
+    return (
+        f'<li class="{item.severity}"><span'
+        f' class="badge">{item.severity}</span><h3>{text(item.title)}</h3><p>{text(item.advice, 500)}</p>'
+        f"<dl>{evidence}</dl></li>"
+    )
 
 
 def about_section(notes: Sequence[str], environment: Mapping[str, Any], more_rows: str = "") -> str:
@@ -224,12 +240,14 @@ def about_section(notes: Sequence[str], environment: Mapping[str, Any], more_row
         else '<p class="empty">No warnings.</p>'
     )
     rows = "".join(
-        f'<tr><th scope="row">{text(str(key).replace("_", " "), 40)}</th><td class="code">{text(_plain(value))}</td></tr>'
+        f'<tr><th scope="row">{text(str(key).replace("_", " "), 40)}</th><td'
+        f' class="code">{text(_plain(value))}</td></tr>'
         for key, value in list(environment.items())[:MAX_ENVIRONMENT]
     )
     if len(environment) > MAX_ENVIRONMENT:
         rows += f'<tr><th scope="row">…</th><td>{len(environment) - MAX_ENVIRONMENT} more</td></tr>'
     return (
-        f'<section id="about" class="panel"><div class="pair"><div><h2>Notes and warnings</h2>{noted}</div>'
-        f'<div><h2>Environment</h2><table class="environment"><tbody>{rows}{more_rows}</tbody></table></div></div></section>\n'
+        '<section id="about" class="panel"><div class="pair"><div><h2>Notes and'
+        f" warnings</h2>{noted}</div><div><h2>Environment</h2><table"
+        f' class="environment"><tbody>{rows}{more_rows}</tbody></table></div></div></section>\n'
     )

@@ -10,7 +10,7 @@ _NEEDED_BY = {"plotly": "the HTML report", "prometheus_client": "the Prometheus 
 
 
 def require(package: str) -> None:
-    """Raise ModuleNotFoundError that names what to install where ``package`` is missing, a stub without code included."""
+    """Raise ModuleNotFoundError where ``package`` is missing, or only its empty folder is there."""
     try:
         spec = find_spec(package)
     except (ImportError, ValueError):  # a program may put anything into sys.modules

@@ -148,7 +148,7 @@ class Collector(Generic[Report]):
 
 
 class MemoryProfilerCollector(Collector[MemoryProfilerReport]):
-    """The collector for a :class:`~concurrent_collections.MemoryProfiler`; ``cc_memory_profiler_up`` tells whether it runs."""
+    """The collector of a memory profiler; ``cc_memory_profiler_up`` tells whether it runs."""
 
     _report = MemoryProfilerReport
 
@@ -157,7 +157,7 @@ class MemoryProfilerCollector(Collector[MemoryProfilerReport]):
 
 
 class SMRCollector(Collector[SMRProfilerReport]):
-    """The collector for a :class:`~concurrent_collections.SMRProfiler`; ``cc_smr_profiler_up`` tells whether it runs."""
+    """The collector of a profiler of reclamation; ``cc_smr_profiler_up`` tells whether it runs."""
 
     _report = SMRProfilerReport
 

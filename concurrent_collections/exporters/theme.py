@@ -9,7 +9,8 @@ from __future__ import annotations
 
 __all__ = ["COLORS", "SERIES", "css_variables"]
 
-# name: (light, dark). The hues keep their contrast against both surfaces and differ for the common forms of colour blindness.
+# name: (light, dark). The hues keep their contrast against both surfaces and differ for the common forms of colour
+# blindness.
 COLORS: dict[str, tuple[str, str]] = {
     "page": ("#f4f4f1", "#0d0d0d"),
     "surface": ("#fcfcfb", "#1a1a19"),
@@ -71,4 +72,7 @@ def css_variables() -> str:
     """The custom properties: light, dark where the system prefers it, and either where the reader chose it."""
     light = "".join(f"--{name}:{value};" for name, (value, _) in COLORS.items()) + "color-scheme:light;"
     dark = "".join(f"--{name}:{value};" for name, (_, value) in COLORS.items()) + "color-scheme:dark;"
-    return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}:root[data-theme=dark]{{{dark}}}"
+    return (
+        f":root{{{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f":root[data-theme=dark]{{{dark}}}"
+    )

@@ -1,9 +1,10 @@
-"""What a profile of safe memory reclamation says: the data classes that :class:`SMRProfiler` fills and the exporters read.
+"""What a profile of safe memory reclamation says: the data classes that SMRProfiler fills and the exporters read.
 
 Nothing here measures. A node is *retired* when it has been unlinked, *reclaimed* when it is freed, and *pending* in
-between. Bytes are those that the caller gave at the retirement, without header and rounding. Counts and bytes are plain ints;
-times are seconds unless a name ends in ``_ns`` or says delay (nanoseconds). A value that no source can tell is ``None``,
-never 0. While other threads work, a count is exact to within the nodes that each has gathered since its last batch.
+between. Bytes are those that the caller gave at the retirement, without header and rounding. Counts and bytes are plain
+ints; times are seconds unless a name ends in ``_ns`` or says delay (nanoseconds). A value that no source can tell is
+``None``, never 0. While other threads work, a count is exact to within the nodes that each has gathered since its last
+batch.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ Scheme = Literal["ibr", "debra", "epoch", "none"]
 
 @dataclass
 class SMRThreadStats:
-    """A thread that uses a domain, as it was at the end. ``thread_id`` is the registry's id, ``native_id`` the system's."""
+    """A thread that uses a domain, as it was at the end.
+
+    ``thread_id`` is the registry's id, ``native_id`` the system's.
+    """
 
     thread_id: int
     thread_name: str | None
@@ -45,10 +49,11 @@ class SMRThreadStats:
 
 @dataclass
 class DelayDistribution:
-    """Time from retire to free of the nodes that were timed (one in 16), in log-spaced buckets of equal ratio from 1 ns to 100 s.
+    """Time from retire to free of the nodes that were timed, one in 16.
 
-    ``buckets`` holds the non-empty ones as ``(lower_ns, upper_ns, count)``, ascending. ``relative_error`` is the half width
-    of a bucket (0.013 = 1.3 %), ``step_ns`` the clock's step: shorter delays count as that.
+    The buckets are log-spaced, of equal ratio, from 1 ns to 100 s. ``buckets`` holds the non-empty ones as
+    ``(lower_ns, upper_ns, count)``, ascending. ``relative_error`` is the half width of a bucket (0.013 = 1.3 %),
+    ``step_ns`` the clock's step: shorter delays count as that.
     """
 
     buckets: list[tuple[float, float, int]]

@@ -35,8 +35,9 @@ Accuracy = Literal["exact", "estimate", "unknown"]
 class AllocationRecord:
     """One block that was allocated while profiling and was still alive when the report was made.
 
-    ``timestamp`` is seconds since the epoch (to about 4 ms; of blocks up to 480 bytes up to a second early), ``thread_id`` the
-    registry's own id (never reused within a process), ``stack_trace`` innermost frame first as ``file:line in function``.
+    ``timestamp`` is seconds since the epoch (to about 4 ms; of blocks up to 480 bytes up to a second early),
+    ``thread_id`` the registry's own id (never reused within a process), ``stack_trace`` innermost frame first as
+    ``file:line in function``.
     """
 
     ptr: int
@@ -67,7 +68,10 @@ class SizeHistogram:
 
 @dataclass
 class ThreadMemoryStats:
-    """What one thread allocated and freed while profiling. ``thread_id`` is the registry's id, ``native_id`` the system's."""
+    """What one thread allocated and freed while profiling.
+
+    ``thread_id`` is the registry's id, ``native_id`` the system's.
+    """
 
     thread_id: int
     thread_name: str | None
@@ -97,7 +101,10 @@ class CrossThreadFlow:
 
 @dataclass
 class DomainStats:
-    """One source of allocations: ``runtime`` (libcc's own), Python's ``raw``, ``mem`` or ``object`` domain, ``sqlite``."""
+    """One source of allocations.
+
+    ``runtime`` is libcc's own; ``raw``, ``mem`` and ``object`` are Python's domains; ``sqlite`` is SQLite on libcc.
+    """
 
     alloc_count: int
     free_count: int
@@ -183,8 +190,8 @@ class SamplingInfo:
     """How allocations were chosen, and how sure the estimates are.
 
     ``mode``: ``exact`` (all), ``rate`` (each with probability ``rate``) or ``bytes`` (a Poisson process over allocated
-    bytes, mean ``interval`` bytes apart; tcmalloc's and jemalloc's way). ``standard_error`` maps field names of the report to
-    the standard error of their estimate, in the field's own unit.
+    bytes, mean ``interval`` bytes apart; tcmalloc's and jemalloc's way). ``standard_error`` maps field names of the
+    report to the standard error of their estimate, in the field's own unit.
     """
 
     mode: Literal["exact", "rate", "bytes"]
@@ -213,8 +220,8 @@ class MemoryProfilerReport(Exports):
     free_rate: float
     bytes_rate: float
 
-    # Latency percentiles in nanoseconds, at least latency.floor_ns, below which the clock cannot see; None: not tracked, or
-    # nothing was timed
+    # Latency percentiles in nanoseconds, at least latency.floor_ns, below which the clock cannot see; None: not
+    # tracked, or nothing was timed
     alloc_latency_p50: float | None
     alloc_latency_p95: float | None
     alloc_latency_p99: float | None

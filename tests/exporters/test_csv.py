@@ -35,7 +35,8 @@ def test_value_is_a_number_or_empty_in_every_row(name, tmp_path):
 def test_summary_has_every_number_with_unit_and_accuracy(tmp_path):
     rows = {row["metric"]: row for row in table(sample_reports.full_report(), tmp_path) if row["section"] == "summary"}
     assert rows["alloc_count"] == {
-        "section": "summary", "item": "", "label": "", "metric": "alloc_count", "value": "1523456", "unit": "allocations", "accuracy": "exact",
+        "section": "summary", "item": "", "label": "", "metric": "alloc_count", "value": "1523456",
+        "unit": "allocations", "accuracy": "exact",
     }  # fmt: skip
     assert rows["peak_allocated"]["unit"] == rows["leaked_bytes"]["unit"] == "bytes"
     assert rows["alloc_latency_p50"]["unit"] == "ns" and rows["alloc_latency_p50"]["accuracy"] == "estimate"
@@ -137,6 +138,8 @@ def test_each_part_of_a_reclamation_report_has_its_rows(tmp_path):
     stalled = {item: row["label"] for item, row in of("thread", "stalled").items() if row["value"] == "1"}
     assert stalled == {"1:5": "worker-3"}
     assert len(of("timeline", "pending_bytes")) == len(report.timeline)
-    assert [int(row["value"]) for row in of("delay_bucket", "count").values()] == [c for _, _, c in report.delay.buckets]
+    assert [int(row["value"]) for row in of("delay_bucket", "count").values()] == [
+        c for _, _, c in report.delay.buckets
+    ]
     assert of("delay", "samples").keys() == {"1", ""}
     assert all(row["unit"] for row in rows if row["section"] == "summary"), "every number of the summary has a unit"

@@ -128,7 +128,10 @@ def test_importing_every_exporter_imports_nothing_third_party():
     modules = [name.removesuffix(".__init__") for name in modules if name != "__init__"]
     assert {"csv", "html", "json", "prometheus", "memory.page", "reclamation"} <= set(modules)
     imports = "; ".join(f"import concurrent_collections.exporters.{name}" for name in modules)
-    code = f"{imports}; import sys; print(*[name for name in ('plotly', 'prometheus_client', 'numpy') if name in sys.modules])"
+    code = (
+        f"{imports}; import sys; print(*[name for name in ('plotly', 'prometheus_client', 'numpy') if name in"
+        " sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

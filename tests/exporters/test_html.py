@@ -308,7 +308,7 @@ def test_gauge_shows_only_what_is_known():
 
 
 def wait_until(page, expression):
-    """Wait, at most a minute, until ``expression`` is true. (playwright's own wait needs eval, which the page forbids.)"""
+    """Wait, at most a minute, until ``expression`` is true. (playwright's own needs eval, which the page forbids.)"""
     for _ in range(600):
         if page.evaluate(expression):
             return
@@ -347,11 +347,14 @@ def test_every_view_is_drawn_without_error_or_network(name, scheme, visit):
 def test_page_fits_a_laptop_screen(name, visit):
     page = visit(name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
-    assert page.evaluate("document.querySelector('.cards').getBoundingClientRect().bottom") < 400, (
-        "the summary is above the fold"
+    assert (
+        page.evaluate("document.querySelector('.cards').getBoundingClientRect().bottom") < 400
+    ), "the summary is above the fold"
+    spilling = page.evaluate(
+        """() => [...document.querySelectorAll('.card, .advice li, .panel')]
+        .filter(box => box.scrollWidth > box.clientWidth + 1)
+        .map(box => box.className + ': ' + box.innerText.slice(0, 60))"""
     )
-    spilling = page.evaluate("""() => [...document.querySelectorAll('.card, .advice li, .panel')]
-        .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.className + ': ' + box.innerText.slice(0, 60))""")
     assert spilling == []
 
 
@@ -416,7 +419,8 @@ def test_hostile_names_run_nothing_and_are_shown_as_text(visit):
 def test_policy_stops_a_script_that_is_not_the_pages_own(visit):
     page = visit("full")
     page.evaluate("""() => {
-        const script = document.createElement('script'); script.textContent = "document.title = 'owned'"; document.body.append(script);
+        const script = document.createElement('script'); script.textContent = "document.title = 'owned'";
+        document.body.append(script);
         const image = new Image(); image.src = 'http://127.0.0.1:9/x.png'; document.body.append(image);
     }""")
     page.wait_for_timeout(200)

@@ -186,6 +186,9 @@ def test_parse_frame_takes_the_last_line_number():
     assert (frame.file, frame.line, frame.function) == ("C:\\dir:5 in x\\file.py", 12, "Class.method")
     assert frame.base_name == "file.py"
     assert parse_frame("a\nb:3 in c\nd").function == "c\nd"
+    frame = parse_frame("/x/a.py:3 in <method 'f' in g>")
+    assert (frame.file, frame.line, frame.function) == ("/x/a.py", 3, "<method 'f' in g>")
+    assert parse_frame("a in b").function == "a in b" and parse_frame("a: in b").function == "a: in b"
 
 
 def test_leak_sites_come_from_the_records_where_no_site_is_given():

@@ -357,7 +357,8 @@ def test_prometheus_server_scrapes_the_collector(address, tmp_path):
     prometheus = tool("prometheus", package="prometheus")
     config = tmp_path / "prometheus.yml"
     config.write_text(
-        f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs: [{{job_name: profiler, static_configs: [{{targets: ['{address}']}}]}}]\n"
+        "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [{job_name: profiler, static_configs:"
+        f" [{{targets: ['{address}']}}]}}]\n"
     )
     port = free_port()
     command = [

@@ -1,4 +1,4 @@
-"""The page of a profile of reclamation: the build-up and the thread that causes it are seen, and nothing breaks out of it."""
+"""The page of a reclamation report: the build-up and the thread that causes it are seen, and nothing breaks out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,13 @@ def test_advice_stands_on_the_page(shown):
 
 def test_page_of_nothing_says_so(shown, pages):
     text = shown("empty")
-    for line in ("Nothing was retired while profiling.", "No domain existed", "track_delays=True", "No timeline", "No thread"):
+    for line in (
+        "Nothing was retired while profiling.",
+        "No domain existed",
+        "track_delays=True",
+        "No timeline",
+        "No thread",
+    ):
         assert line in text
     assert 'class="plot"' not in pages["empty"].read_text(encoding="utf-8")
 
@@ -162,6 +168,9 @@ def test_page_fits_a_laptop_screen(name, visit):
     page = visit(name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
     assert page.evaluate("document.querySelector('.cards').getBoundingClientRect().bottom") < 400
-    spilling = page.evaluate("""() => [...document.querySelectorAll('.card, .advice li, .panel')]
-        .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.className + ': ' + box.innerText.slice(0, 60))""")
+    spilling = page.evaluate(
+        """() => [...document.querySelectorAll('.card, .advice li, .panel')]
+        .filter(box => box.scrollWidth > box.clientWidth + 1)
+        .map(box => box.className + ': ' + box.innerText.slice(0, 60))"""
+    )
     assert spilling == []

@@ -154,6 +154,11 @@ def test_domain_that_has_a_label_keeps_it():
     collector = SMRCollector(Profiler(first, second), domain_labels=True)
 
     def labels():
-        return {s.labels["domain"] for f in collector.collect() for s in f.samples if f.name == "cc_smr_domain_pending_nodes"}
+        return {
+            s.labels["domain"]
+            for f in collector.collect()
+            for s in f.samples
+            if f.name == "cc_smr_domain_pending_nodes"
+        }
 
     assert labels() | {"(other domains)"} == labels()

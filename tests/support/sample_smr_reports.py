@@ -1,5 +1,5 @@
-"""Reports of reclamation to render: a build-up behind a stalled thread, a healthy one, an empty one, and one whose every
-text is hostile. All are the same at each call."""
+"""Reports of reclamation to render: a build-up behind a stalled thread, a healthy one, an empty one, and one whose
+every text is hostile. All are the same at each call."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def _delay(seed: int, median: float, samples: int) -> DelayDistribution:
 
 def _domain(number: int, name: str, scheme: str, retired: int, pending: int, threads, **more) -> SMRDomainStats:
     figures = {
-        "domain_id": number, "name": name, "scheme": scheme, "asymmetric": True, "alive": True, "retired_nodes": retired,
-        "retired_bytes": retired * NODE, "reclaimed_nodes": retired - pending, "reclaimed_bytes": (retired - pending) * NODE,
+        "domain_id": number, "name": name, "scheme": scheme, "asymmetric": True, "alive": True,
+        "retired_nodes": retired,
+        "retired_bytes": retired * NODE, "reclaimed_nodes": retired - pending,
+        "reclaimed_bytes": (retired - pending) * NODE,
         "pending_nodes": pending, "pending_bytes": pending * NODE, "peak_pending_nodes": pending + 900,
         "peak_pending_bytes": (pending + 900) * NODE, "orphaned_nodes": 0, "epoch": retired // 8192,
         "epoch_lag": max((thread.epoch_lag for thread in threads), default=0), "polls": 1200, "scans": retired // 4096,
@@ -88,7 +90,7 @@ def _report(domains, timeline, delay, seconds, **more) -> SMRProfilerReport:
 
 
 def stalled_report() -> SMRProfilerReport:
-    """Eight threads, plain epochs: after five seconds one of them stays inside a section, and nothing is freed any more."""
+    """Eight threads, plain epochs: after five seconds one stays inside a section, and nothing is freed any more."""
     generator = random.Random(4)
     timeline = []
     retired = reclaimed = 0
@@ -108,7 +110,8 @@ def stalled_report() -> SMRProfilerReport:
     names = ["MainThread", *(f"worker-{index}" for index in range(7))]
     threads = [
         SMRThreadStats(
-            index, name, 4000 + index, index in (3, 5), 355 if index == 5 else 1 if index == 3 else 0, index == 5, False,
+            index, name, 4000 + index, index in (3, 5), 355 if index == 5 else 1 if index == 3 else 0,
+            index == 5, False,
             retired // 8, (retired - reclaimed) // 8, (retired - reclaimed) // 8 * NODE, 0,
         )
         for index, name in enumerate(names, 1)
@@ -125,8 +128,10 @@ def stalled_report() -> SMRProfilerReport:
 def healthy_report() -> SMRProfilerReport:
     """DEBRA+ at work: some searches are interrupted, and what is pending stays level."""
     timeline = [
-        SMRTimelinePoint(step / 10, 4000 + step % 7 * 300, (4000 + step % 7 * 300) * NODE, 6000 * NODE, step * 40_000,
-                         max(0, step * 40_000 - 4000), 400_000.0 if step else 0.0, 400_000.0 if step else 0.0, step % 3, 0)
+        SMRTimelinePoint(
+            step / 10, 4000 + step % 7 * 300, (4000 + step % 7 * 300) * NODE, 6000 * NODE, step * 40_000,
+            max(0, step * 40_000 - 4000), 400_000.0 if step else 0.0, 400_000.0 if step else 0.0, step % 3, 0,
+        )
         for step in range(41)
     ]  # fmt: skip
     threads = [

@@ -58,24 +58,8 @@ def distribution_figure(series: Sequence[Distribution], share: str, floor: float
         )
     rows = list(range(len(series) - 1, -1, -1))
     data += [trace for row, one in zip(rows, series, strict=True) for trace in _percentile_traces(row, one)]
-    shapes: list[dict[str, Any]] = []
     left = math.floor(math.log10(max(lowest, 0.1)) * 2) / 2
     right = math.ceil(math.log10(max(highest, 10)) * 2) / 2
-    if floor is not None and floor > 10**left:
-        shapes.append(
-            {
-                "type": "rect",
-                "xref": "x",
-                "yref": "paper",
-                "x0": 10**left,
-                "x1": floor,
-                "y0": 0,
-                "y1": 0.68,
-                "fillcolor": "@faint",
-                "line": {"width": 0},
-                "layer": "below",
-            }
-        )
     ticks = [exponent for exponent in range(math.ceil(left), math.floor(right) + 1)]
     figure_layout = layout(
         xaxis=axis(
@@ -99,13 +83,29 @@ def distribution_figure(series: Sequence[Distribution], share: str, floor: float
             zeroline=False,
             fixedrange=True,
         ),
-        shapes=shapes,
+        shapes=[] if floor is None or floor <= 10**left else [_shade(10**left, floor)],
         hovermode="closest",
         legend={"visible": False},
         showlegend=False,
         margin={"l": 64, "r": 24, "t": 12, "b": 36},
     )
     return Figure(data, figure_layout, 380, description)
+
+
+def _shade(left: float, right: float) -> dict[str, Any]:
+    """A grey background behind the histograms between two times."""
+    return {
+        "type": "rect",
+        "xref": "x",
+        "yref": "paper",
+        "x0": left,
+        "x1": right,
+        "y0": 0,
+        "y1": 0.68,
+        "fillcolor": "@faint",
+        "line": {"width": 0},
+        "layer": "below",
+    }
 
 
 def _rebin(buckets: Sequence[tuple[float, float, int]]) -> tuple[list[float], list[float]]:
@@ -142,7 +142,8 @@ def _percentile_traces(row: int, series: Distribution) -> list[Trace]:
             "line": {"color": f"@{series.color}", "width": 1},
             "marker": {"color": f"@{series.color}", "size": 9, "line": {"color": "@surface", "width": 1}},
             "text": [f"{text} {format_ns(value)}" for text, value in present],
-            # ascending: the lower ones' texts end at their points and the higher ones' begin there, so that none overlap
+            # Ascending: the texts of the lower ones end at their points, those of the higher ones begin there.
+            # So none overlap.
             "textposition": ["top left", "bottom left", "top right", "bottom right"][-len(present) :],
             "textfont": {"color": "@text", "size": 11},
             "hovertemplate": f"{series.name} %{{text}}<extra></extra>",

@@ -1,4 +1,4 @@
-"""What the figures share: the :class:`Figure` itself, safe labels, and an axis and a layout in the page's style."""
+"""What the figures share: the :class:`Figure` itself, safe labels, and parts in the page's style."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from .._format import display
 from ..theme import SERIES
 
-__all__ = ["Figure", "Trace", "axis", "label", "layout"]
+__all__ = ["Figure", "Trace", "axis", "label", "layout", "marked_peak"]
 
 MAX_LABEL = 28
 
@@ -36,6 +36,7 @@ def label(text: object, limit: int = MAX_LABEL) -> str:
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """An axis in the page's style; ``more`` adds to it or takes the place of its parts."""
     result: dict[str, Any] = {
         "gridcolor": "@grid",
         "linecolor": "@border",
@@ -48,7 +49,26 @@ def axis(title: str = "", **more: Any) -> dict[str, Any]:
     return {**result, **more}
 
 
+def marked_peak(name: str, time: float | None, value: float, text: str, hover: str, middle: float) -> Trace:
+    """The highest point of a timeline with its text, which stands on the side of ``middle`` that has room."""
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": name,
+        "x": [time],
+        "y": [value],
+        "marker": {"color": "@peak", "size": 10, "symbol": "diamond", "line": {"color": "@surface", "width": 1.5}},
+        "text": [f"  <b>{text}</b>  "],
+        "textposition": "middle right" if time is not None and time < middle else "middle left",
+        "textfont": {"color": "@peak", "size": 13},
+        "hovertemplate": f"{hover}<extra></extra>",
+        "showlegend": False,
+        "cliponaxis": False,
+    }
+
+
 def layout(**more: Any) -> dict[str, Any]:
+    """A layout in the page's style; ``more`` adds to it or takes the place of its parts."""
     result: dict[str, Any] = {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -33,7 +33,9 @@ def _by_thread(field: str) -> Values:
     def values(report: MemoryProfilerReport, names: Sequence[str] | None) -> Iterable[tuple[str, float]] | None:
         if names is None or not report.thread_stats:
             return None
-        return [(fold(thread.thread_name, names, OTHER_THREADS), getattr(thread, field)) for thread in report.thread_stats]
+        return [
+            (fold(thread.thread_name, names, OTHER_THREADS), getattr(thread, field)) for thread in report.thread_stats
+        ]
 
     return values
 
@@ -217,7 +219,12 @@ _FAMILIES: tuple[Family[MemoryProfilerReport], ...] = (
 )
 
 METRICS: Metrics[MemoryProfilerReport] = Metrics(
-    Number("gauge", "cc_memory_profiler_up", float, "Whether the memory profiler could be read (1) or has not been started (0)."),
+    Number(
+        "gauge",
+        "cc_memory_profiler_up",
+        float,
+        "Whether the memory profiler could be read (1) or has not been started (0).",
+    ),
     "thread",
     _largest,
     _FAMILIES,

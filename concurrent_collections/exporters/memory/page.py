@@ -1,4 +1,4 @@
-"""The HTML page of a memory report, read from top to bottom: a sentence, six figures, what to do about it, the views."""
+"""The HTML page of a memory report: a sentence, six figures, the views, and what to do."""
 
 from __future__ import annotations
 
@@ -139,7 +139,8 @@ def _captions(name: str, report: MemoryProfilerReport) -> list[str]:
     """Lines of HTML beneath a figure."""
     if name == "timeline" and report.peak_error_bytes:
         return [
-            f"The peak is exact to within {text(format_bytes(report.peak_error_bytes))}: each thread adds up a little before it is counted in."
+            f"The peak is exact to within {text(format_bytes(report.peak_error_bytes))}: each thread adds up a little"
+            " before it is counted in."
         ]
     if name == "latency" and report.latency is not None:
         return [_percentile_table(report), text(latency_caption(report.latency))]
@@ -147,7 +148,8 @@ def _captions(name: str, report: MemoryProfilerReport) -> list[str]:
         held = report.interpreter_held_bytes
         grey = f" ({text(format_bytes(held))})" if held is not None else ""
         return [
-            f"Width is bytes still allocated; callers above, callees below; click to zoom. Colours tell files apart; grey is what the interpreter holds for itself{grey}."
+            "Width is bytes still allocated; callers above, callees below; click to zoom. Colours tell files apart;"
+            f" grey is what the interpreter holds for itself{grey}."
         ]
     if name == "fragmentation":
         return [_fragmentation_table(report)]
@@ -177,7 +179,8 @@ def _fragmentation_table(report: MemoryProfilerReport) -> str:
         ("resident, highest", format_bytes(report.peak_resident_bytes), ""),
     ]
     body = "".join(
-        f'<tr><th scope="row" title="{text(metrics.sources.get(key, ""))}">{name}</th><td class="number">{text(value)}</td></tr>'
+        f'<tr><th scope="row" title="{text(metrics.sources.get(key, ""))}">{name}</th><td'
+        f' class="number">{text(value)}</td></tr>'
         for name, value, key in rows
     )
     sources = "; ".join(f"{name.replace('_', ' ')}: {source}" for name, source in metrics.sources.items())
@@ -187,7 +190,10 @@ def _fragmentation_table(report: MemoryProfilerReport) -> str:
 
 def _leak_section(report: MemoryProfilerReport) -> str:
     if report.leaked_bytes is None:
-        body = '<p class="empty">Leaks were not looked for. Enable with detect_leaks=True, and capture_stacks=True for the lines.</p>'
+        body = (
+            '<p class="empty">Leaks were not looked for. Enable with detect_leaks=True, and capture_stacks=True for the'
+            " lines.</p>"
+        )
     else:
         sites = leak_lines(report)
         if not sites:
@@ -198,16 +204,21 @@ def _leak_section(report: MemoryProfilerReport) -> str:
                 _leak_row(site, total, opened=index == 0) for index, site in enumerate(sites[:MAX_LEAK_ROWS])
             )
             body = (
-                '<table class="leaks"><thead><tr><th>Allocated at</th><th>Function</th><th class="number">Bytes</th><th class="number">Blocks</th>'
-                f'<th class="number">Mean</th><th class="share">Share of leaked bytes</th></tr></thead><tbody>{rows}</tbody></table>'
+                '<table class="leaks"><thead><tr><th>Allocated at</th><th>Function</th><th'
+                ' class="number">Bytes</th><th class="number">Blocks</th><th class="number">Mean</th><th'
+                f' class="share">Share of leaked bytes</th></tr></thead><tbody>{rows}</tbody></table>'
             )
             if len(sites) > MAX_LEAK_ROWS:
                 rest = sites[MAX_LEAK_ROWS:]
-                body += f'<p class="caption">{len(rest):,} smaller sites with {text(format_bytes(sum(site.bytes for site in rest)))} are not listed.</p>'
+                body += (
+                    f'<p class="caption">{len(rest):,} smaller sites with'
+                    f" {text(format_bytes(sum(site.bytes for site in rest)))} are not listed.</p>"
+                )
         lines = []
         if report.leaks_omitted:
             lines.append(
-                f"The list of single blocks leaves out {format_count(report.leaks_omitted)}; the bytes count all of them."
+                f"The list of single blocks leaves out {format_count(report.leaks_omitted)}; the bytes count all of"
+                " them."
             )
         if report.interpreter_held_bytes:
             blocks = (
@@ -216,7 +227,8 @@ def _leak_section(report: MemoryProfilerReport) -> str:
                 else ""
             )
             lines.append(
-                f"Not counted as leaked: {format_bytes(report.interpreter_held_bytes)}{blocks} that the interpreter holds for itself (caches, free lists, imported code)."
+                f"Not counted as leaked: {format_bytes(report.interpreter_held_bytes)}{blocks} that the interpreter"
+                " holds for itself (caches, free lists, imported code)."
             )
         body += "".join(f'<p class="caption">{text(line)}</p>' for line in lines)
     return f'<section id="leaks" class="panel"><h2>Leak sites{_mark(report, "leaked_bytes")}</h2>{body}</section>\n'
@@ -233,9 +245,11 @@ def _leak_row(site: AllocationSite, total: int, *, opened: bool) -> str:
     function = text(frame.function, 60) if parse_frame(site.stack_trace[0] if site.stack_trace else "").file else ""
     share = site.bytes / total
     return (
-        f'<tr><td class="code">{location}</td><td class="code">{function}</td><td class="number">{text(format_bytes(site.bytes))}</td>'
-        f'<td class="number">{text(format_count(site.count))}</td><td class="number">{text(format_bytes(site.bytes / max(site.count, 1)))}</td>'
-        f'<td class="share"><span class="bar"><i style="width:{min(share, 1) * 100:.1f}%"></i></span>{text(format_percent(share))}</td></tr>'
+        f'<tr><td class="code">{location}</td><td class="code">{function}</td><td'
+        f' class="number">{text(format_bytes(site.bytes))}</td><td'
+        f' class="number">{text(format_count(site.count))}</td><td'
+        f' class="number">{text(format_bytes(site.bytes / max(site.count, 1)))}</td><td class="share"><span'
+        f' class="bar"><i style="width:{min(share, 1) * 100:.1f}%"></i></span>{text(format_percent(share))}</td></tr>'
     )
 
 
@@ -260,7 +274,10 @@ def _domain_section(report: MemoryProfilerReport) -> str:
                 f'<tr><th scope="row" title="{text(_DOMAIN_MEANING.get(name, ""))}">{text(name, 24)}</th>{cells}</tr>'
             )
         body = f"<table><thead><tr><th>Domain</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        body += "<p class=\"caption\">raw, mem and object are Python's allocator domains; runtime is this library's own; sqlite is SQLite on it. Live blocks include padding.</p>"
+        body += (
+            "<p class=\"caption\">raw, mem and object are Python's allocator domains; runtime is this library's own;"
+            " sqlite is SQLite on it. Live blocks include padding.</p>"
+        )
     totals = [
         ("Allocations", format_count(report.alloc_count), "alloc_count"),
         ("Frees", format_count(report.free_count), "free_count"),
@@ -294,7 +311,8 @@ def _sampling_rows(report: MemoryProfilerReport) -> str:
     if sampling.mode == "exact":
         return ""
     errors = "".join(
-        f'<tr><th scope="row">± {text(name.replace("_", " "), 40)}</th><td>{text(_error(report, name, error))}</td></tr>'
+        '<tr><th scope="row">±'
+        f' {text(name.replace("_", " "), 40)}</th><td>{text(_error(report, name, error))}</td></tr>'
         for name, error in sampling.standard_error.items()
     )
     chosen = (
@@ -302,7 +320,10 @@ def _sampling_rows(report: MemoryProfilerReport) -> str:
         if sampling.mode == "rate"
         else f"one every {format_bytes(sampling.interval)} on average"
     )
-    return f'<tr><th scope="row">sampled</th><td>{text(chosen)}; {text(format_count(sampling.samples))} samples</td></tr>{errors}'
+    return (
+        f'<tr><th scope="row">sampled</th><td>{text(chosen)}; {text(format_count(sampling.samples))}'
+        f" samples</td></tr>{errors}"
+    )
 
 
 def _error(report: MemoryProfilerReport, name: str, error: float) -> str:

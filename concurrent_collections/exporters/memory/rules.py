@@ -97,12 +97,16 @@ def leak(report: MemoryProfilerReport) -> Recommendation | None:
     if share >= 0.5:
         title = f"{place} holds {format_percent(share)} of what was never freed"
         advice = (
-            f"Look at what {display(top.function, 60)} stores and who still refers to it: a cache without a limit, a list that only grows, "
-            "a callback that was never removed. Give it a limit, weak references, or an explicit clear."
+            f"Look at what {display(top.function, 60)} stores and who still refers to it: a cache without a limit, a"
+            " list that only grows, a callback that was never removed. Give it a limit, weak references, or an"
+            " explicit clear."
         )
     else:
         title = f"{format_bytes(leaked)} were never freed, from {len(sites)} places"
-        advice = "No single line stands out. Look for one owner further up the stacks (the flame graph's wide bars): a registry, a session, a cache."
+        advice = (
+            "No single line stands out. Look for one owner further up the stacks (the flame graph's wide bars): a"
+            " registry, a session, a cache."
+        )
     return Recommendation("leak", _leak_severity(report), title, advice, evidence)
 
 
@@ -118,7 +122,8 @@ def remainder(report: MemoryProfilerReport) -> Recommendation | None:
         "remainder",
         "info",
         f"{format_bytes(report.current_allocated)} were still allocated at the end",
-        "This may be a cache that is meant to stay. To learn which lines allocated it, profile with detect_leaks=True, capture_stacks=True.",
+        "This may be a cache that is meant to stay. To learn which lines allocated it, profile with detect_leaks=True,"
+        " capture_stacks=True.",
         [("still allocated", format_bytes(report.current_allocated)), ("peak", format_bytes(report.peak_allocated))],
     )
 
@@ -136,10 +141,13 @@ def spike(report: MemoryProfilerReport) -> Recommendation | None:
     return Recommendation(
         "spike",
         "warning",
-        f"A short peak needs {format_count(report.peak_allocated / max(typical, 1))} times the usual memory"
-        if typical
-        else "Nearly all memory is needed in one short peak",
-        "The machine must be sized for the peak. Work in smaller batches, stream instead of loading whole, or drop intermediate results sooner.",
+        (
+            f"A short peak needs {format_count(report.peak_allocated / max(typical, 1))} times the usual memory"
+            if typical
+            else "Nearly all memory is needed in one short peak"
+        ),
+        "The machine must be sized for the peak. Work in smaller batches, stream instead of loading whole, or drop"
+        " intermediate results sooner.",
         evidence,
     )
 
@@ -158,7 +166,8 @@ def tiny_sizes(report: MemoryProfilerReport) -> Recommendation | None:
         "tiny_sizes",
         "info",
         f"{format_percent(share)} of the allocations ask for {display(size_range, 40)} bytes",
-        "Many small objects of one kind: consider __slots__, tuples or array/numpy columns in place of an object for each item, or reusing objects.",
+        "Many small objects of one kind: consider __slots__, tuples or array/numpy columns in place of an object for"
+        " each item, or reusing objects.",
         [("allocations of that size", format_count(count)), ("all", format_count(histogram.total_count))],
     )
 
@@ -173,7 +182,8 @@ def churn(report: MemoryProfilerReport) -> Recommendation | None:
         "churn",
         "info",
         f"Memory is turned over {format_count(round(report.alloc_bytes / report.peak_allocated))} times",
-        "Most objects live very briefly. In the hot loop, hoist constants, reuse buffers, and avoid temporary lists and slices.",
+        "Most objects live very briefly. In the hot loop, hoist constants, reuse buffers, and avoid temporary lists and"
+        " slices.",
         [
             ("allocated", format_bytes(report.alloc_bytes)),
             ("peak", format_bytes(report.peak_allocated)),
@@ -198,8 +208,8 @@ def cross_thread(report: MemoryProfilerReport) -> Recommendation | None:
         "cross_thread",
         "warning" if percentage >= 40 else "info",
         f"{format_percent(percentage / 100)} of the frees happen on another thread than the allocation",
-        "Such a free costs more than a local one, and the owner may get the memory back only when it next allocates. Hand "
-        "over fewer, larger objects (batches), or let the thread that allocated also release.",
+        "Such a free costs more than a local one, and the owner may get the memory back only when it next allocates."
+        " Hand over fewer, larger objects (batches), or let the thread that allocated also release.",
         evidence,
     )
 
@@ -220,8 +230,8 @@ def latency_tail(report: MemoryProfilerReport) -> Recommendation | None:
         "latency_tail",
         "warning",
         f"One allocation in a hundred takes {format_count(round(ratio))} times the median or longer",
-        "Page faults of a growing heap, very large blocks, or a machine with more busy threads than processors. Allocate large buffers once and keep them; "
-        "compare with fewer threads.",
+        "Page faults of a growing heap, very large blocks, or a machine with more busy threads than processors."
+        " Allocate large buffers once and keep them; compare with fewer threads.",
         evidence,
     )
 
@@ -245,7 +255,8 @@ def internal_fragmentation(report: MemoryProfilerReport) -> Recommendation | Non
         "internal_fragmentation",
         "warning" if ratio >= 0.35 else "info",
         f"{format_percent(ratio)} of the live memory is padding",
-        "Sizes lie just above an allocator's size class. Trim a field from the most frequent objects, or keep several in one larger block.",
+        "Sizes lie just above an allocator's size class. Trim a field from the most frequent objects, or keep several"
+        " in one larger block.",
         evidence,
     )
 
@@ -260,7 +271,8 @@ def external_fragmentation(report: MemoryProfilerReport) -> Recommendation | Non
         "external_fragmentation",
         "warning",
         f"{format_percent(ratio)} of the committed memory lies free between live blocks",
-        "A few long-lived blocks keep whole pages. Allocate what lives long before what lives briefly, or keep the long-lived data in its own process or arena.",
+        "A few long-lived blocks keep whole pages. Allocate what lives long before what lives briefly, or keep the"
+        " long-lived data in its own process or arena.",
         [("committed", format_bytes(committed)), ("free in it", format_bytes(ratio * committed))],
     )
 
@@ -273,7 +285,8 @@ def failed_allocations(report: MemoryProfilerReport) -> Recommendation | None:
         "failed_allocations",
         "warning",
         f"{plural(report.failed_alloc_count, 'allocation')} failed",
-        "The process was at a memory limit, or asked for an impossible size. Check the limits (ulimit -v, cgroup) and the sizes that are asked for.",
+        "The process was at a memory limit, or asked for an impossible size. Check the limits (ulimit -v, cgroup) and"
+        " the sizes that are asked for.",
         [("failed", format_count(report.failed_alloc_count))],
     )
 
@@ -318,9 +331,11 @@ def estimate(report: MemoryProfilerReport) -> Recommendation | None:
         "estimate",
         "warning" if rough else "info",
         "The figures are rough estimates" if rough else "The figures are estimates",
-        "Raise sample_rate, lower sample_interval, or profile for longer."
-        if rough
-        else "Good enough to compare; profile with sample_rate=1.0 where a figure must be exact.",
+        (
+            "Raise sample_rate, lower sample_interval, or profile for longer."
+            if rough
+            else "Good enough to compare; profile with sample_rate=1.0 where a figure must be exact."
+        ),
         evidence,
     )
 

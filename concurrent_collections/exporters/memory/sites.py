@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...profiling.report import AllocationSite, MemoryProfilerReport
 
-__all__ = ["NO_FRAME", "Frame", "Frames", "blame", "leak_lines", "leak_sites", "parse_frame", "short_location"]
+__all__ = ["NO_FRAME", "Frame", "blame", "leak_lines", "leak_sites", "parse_frame", "short_location"]
 
 NO_FRAME = "<no Python frame>"
 
@@ -28,7 +27,7 @@ class Frame:
     line: int
     function: str
 
-    @functools.cached_property
+    @property
     def is_library(self) -> bool:
         """Whether the frame belongs to the standard library or an installed package."""
         return not self.file or _LIBRARY.search(self.file) is not None
@@ -41,29 +40,34 @@ class Frame:
 
 def parse_frame(text: str) -> Frame:
     """Take ``file:line in function`` apart; any other text is all ``function``."""
-    match = _FRAME.fullmatch(text)
+    place, _, function = text.rpartition(" in ")
+    file, colon, line = place.rpartition(":")
+    if colon and line.isdecimal():
+        return Frame(file, int(line), function)
+    match = _FRAME.fullmatch(text)  # there may be another " in " in a function's name
     if match is None:
         return Frame("", 0, text)
     return Frame(match["file"], int(match["line"]), match["function"])
 
 
-class Frames(dict[str, Frame]):
-    """Frames by their text, each parsed once."""
-
-    def __missing__(self, text: str) -> Frame:
-        frame = self[text] = parse_frame(text)
-        return frame
+def blame(stack: Sequence[str]) -> Frame:
+    """The innermost frame of the reader's own code; the innermost of all where there is none of it."""
+    return parse_frame(_blamed(stack, _Libraries()))
 
 
-def blame(stack: Sequence[str], frames: Frames | None = None) -> Frame:
-    """The innermost frame of the reader's own code; the innermost of all where there is none of it.
+class _Libraries(dict[str, bool]):
+    """Whether a frame belongs to a library, by its text: of thousands of stacks each frame is parsed once."""
 
-    ``frames`` is for callers that ask for many stacks.
-    """
-    if not stack:
-        return Frame("", 0, NO_FRAME)
-    frames = Frames() if frames is None else frames
-    return next((frame for text in stack if not (frame := frames[text]).is_library), frames[stack[0]])
+    def __missing__(self, text: str) -> bool:
+        answer = self[text] = parse_frame(text).is_library
+        return answer
+
+
+def _blamed(stack: Sequence[str], libraries: _Libraries) -> str:
+    for text in stack:
+        if not libraries[text]:
+            return text
+    return stack[0] if stack else NO_FRAME
 
 
 def short_location(frame: Frame) -> str:
@@ -95,12 +99,12 @@ def leak_lines(report: MemoryProfilerReport) -> list[AllocationSite]:
 
     Each has the sums of its line, and the stack of its largest site.
     """
-    lines: dict[Frame, AllocationSite] = {}
-    frames = Frames()
+    lines: dict[str, AllocationSite] = {}
+    libraries = _Libraries()
     for site in leak_sites(report):
-        frame = blame(site.stack_trace, frames)
-        if (line := lines.get(frame)) is None:
-            line = lines[frame] = AllocationSite(site.stack_trace, 0, 0, False)
+        text = _blamed(site.stack_trace, libraries)
+        if (line := lines.get(text)) is None:
+            line = lines[text] = AllocationSite(site.stack_trace, 0, 0, False)
         line.count += site.count
         line.bytes += site.bytes
     return sorted(lines.values(), key=lambda line: -line.bytes)

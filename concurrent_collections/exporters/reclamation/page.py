@@ -53,18 +53,35 @@ def _summary(report: SMRProfilerReport) -> str:
     summary = verdict(report)
     level = summary.level if report.pending_bytes >= BUILD_UP else ""
     lagging = max(
-        (thread for domain in report.domains for thread in domain.threads), key=lambda thread: thread.epoch_lag, default=None
+        (thread for domain in report.domains for thread in domain.threads),
+        key=lambda thread: thread.epoch_lag,
+        default=None,
     )
-    slowest = display(_name(lagging), 40) if lagging is not None and lagging.epoch_lag else "no thread inside a section lags"
+    slowest = (
+        display(_name(lagging), 40) if lagging is not None and lagging.epoch_lag else "no thread inside a section lags"
+    )
     delay = "median" if report.delay_p99 is None else f"median; p99 {format_ns(report.delay_p99)}"
     if report.delay is None:
         delay = "track_delays=True tells it"
     elif report.delay_p50 is None:
         delay = "nothing was freed"
     cards = [
-        card("Pending", format_bytes(report.pending_bytes), f"{format_count(report.pending_nodes)} nodes at the end", level=level),
-        card("Highest pending", format_bytes(report.peak_pending_bytes), f"{format_count(report.peak_pending_nodes)} nodes"),
-        card("Retired", format_count(report.retired_nodes), f"{format_rate(report.retire_rate)}, {format_bytes(report.retired_bytes)}"),
+        card(
+            "Pending",
+            format_bytes(report.pending_bytes),
+            f"{format_count(report.pending_nodes)} nodes at the end",
+            level=level,
+        ),
+        card(
+            "Highest pending",
+            format_bytes(report.peak_pending_bytes),
+            f"{format_count(report.peak_pending_nodes)} nodes",
+        ),
+        card(
+            "Retired",
+            format_count(report.retired_nodes),
+            f"{format_rate(report.retire_rate)}, {format_bytes(report.retired_bytes)}",
+        ),
         card("Retire to free", format_ns(report.delay_p50), delay),
         card("Epoch lag", format_count(report.epoch_lag), slowest),
         card(
@@ -81,7 +98,8 @@ def _captions(name: str, report: SMRProfilerReport) -> list[str]:
     """Lines of HTML beneath a figure."""
     if name == "pending" and len(report.timeline) > 1:
         return [
-            f"{len(report.timeline):,} samples. What lies between two samples is in the summary's highest value and not in the curve."
+            f"{len(report.timeline):,} samples. What lies between two samples is in the summary's highest value and not"
+            " in the curve."
         ]
     if name == "delay" and report.delay is not None and report.delay.samples:
         error = f"± {report.delay.relative_error * 100:.2g} % from the buckets"
@@ -119,7 +137,10 @@ def _thread_section(report: SMRProfilerReport) -> str:
             ("Share of what threads hold", "share"),
         ]
         body = _table(head, rows) + more(len(pairs) - MAX_THREAD_ROWS, "threads")
-        body += '<p class="caption">Pending is what the thread itself retired; which thread holds it back shows in the epoch lag.</p>'
+        body += (
+            '<p class="caption">Pending is what the thread itself retired; which thread holds it back shows in the'
+            " epoch lag.</p>"
+        )
     return f'<section id="threads" class="panel"><h2>Threads</h2>{body}</section>\n'
 
 
@@ -128,10 +149,12 @@ def _thread_row(domain: SMRDomainStats, thread: SMRThreadStats, total: int) -> s
     state = "stalled" if thread.stalled else "in a section" if thread.inside else "outside"
     shown = f'<span class="mark stalled">{state}</span>' if thread.stalled else state
     return (
-        f'<tr><th scope="row">{text(_name(thread), 40)}</th><td>{text(domain.name, 40)}</td><td>{shown}</td>'
-        f'<td class="number">{text(format_count(thread.epoch_lag))}</td><td class="number">{text(format_count(thread.neutralizations))}</td>'
-        f'<td class="number">{text(format_count(thread.pending_nodes))}</td><td class="number">{text(format_bytes(thread.pending_bytes))}</td>'
-        f'<td class="share"><span class="bar"><i style="width:{share * 100:.1f}%"></i></span>{text(format_percent(share))}</td></tr>'
+        f'<tr><th scope="row">{text(_name(thread), 40)}</th><td>{text(domain.name, 40)}</td><td>{shown}</td><td'
+        f' class="number">{text(format_count(thread.epoch_lag))}</td><td'
+        f' class="number">{text(format_count(thread.neutralizations))}</td><td'
+        f' class="number">{text(format_count(thread.pending_nodes))}</td><td'
+        f' class="number">{text(format_bytes(thread.pending_bytes))}</td><td class="share"><span class="bar"><i'
+        f' style="width:{share * 100:.1f}%"></i></span>{text(format_percent(share))}</td></tr>'
     )
 
 
@@ -152,7 +175,10 @@ def _work_section(report: SMRProfilerReport) -> str:
         f'<tr><th scope="row">{name}</th><td class="number">{text(value)}</td><td>{meaning}</td></tr>'
         for name, value, meaning in rows
     )
-    return f'<section id="work" class="panel"><h2>What reclaiming took</h2><table class="compact"><tbody>{body}</tbody></table></section>\n'
+    return (
+        '<section id="work" class="panel"><h2>What reclaiming took</h2><table'
+        f' class="compact"><tbody>{body}</tbody></table></section>\n'
+    )
 
 
 def _domain_section(report: SMRProfilerReport) -> str:
@@ -172,7 +198,9 @@ def _domain_section(report: SMRProfilerReport) -> str:
         ranked = sorted(report.domains, key=lambda domain: (-domain.pending_bytes, -domain.retired_nodes))
         rows = ""
         for domain in ranked[:MAX_DOMAIN_ROWS]:
-            cells = "".join(f'<td class="number">{text(form(getattr(domain, field)))}</td>' for _, field, form in columns)
+            cells = "".join(
+                f'<td class="number">{text(form(getattr(domain, field)))}</td>' for _, field, form in columns
+            )
             gone = "" if domain.alive else ' <span class="mark">destroyed</span>'
             rows += f'<tr><th scope="row">{text(domain.name, 40)}{gone}</th><td>{domain.scheme}</td>{cells}</tr>'
         head = [("Domain", ""), ("Scheme", ""), *((title, "number") for title, _, _ in columns)]

@@ -80,14 +80,21 @@ def stall(report: SMRProfilerReport) -> Recommendation | None:
         return None
     domain, thread = stalled[0]
     remedy = {
-        "epoch": "Under epoch nothing retired since then can be freed: set config.smr to 'ibr' or 'debra', which stay bounded.",
+        "epoch": (
+            "Under epoch nothing retired since then can be freed: set config.smr to 'ibr' or 'debra', which stay"
+            " bounded."
+        ),
         "ibr": "Under ibr only nodes that were alive when it entered are held back; the rest goes on being freed.",
-        "debra": "It does not answer the signal: it blocks it, or the handler was replaced."
-        if thread.deaf
-        else "It can be neutralized only while it searches: the rest of the section must be short.",
+        "debra": (
+            "It does not answer the signal: it blocks it, or the handler was replaced."
+            if thread.deaf
+            else "It can be neutralized only while it searches: the rest of the section must be short."
+        ),
         "none": "",
     }[domain.scheme]
-    advice = f"Look at what {_name(thread)} does between enter and exit: no waiting, no I/O and no callback belongs there."
+    advice = (
+        f"Look at what {_name(thread)} does between enter and exit: no waiting, no I/O and no callback belongs there."
+    )
     return Recommendation(
         "stall",
         "serious" if report.pending_bytes >= BUILD_UP else "warning",
@@ -110,7 +117,8 @@ def build_up(report: SMRProfilerReport) -> Recommendation | None:
         "build_up",
         "serious",
         "Nodes are retired faster than they are freed",
-        "Keep sections short, and look for free functions that take long. With plain fences, raise config.smr_reclaim_per_poll.",
+        "Keep sections short, and look for free functions that take long. With plain fences, raise"
+        " config.smr_reclaim_per_poll.",
         [
             ("growth", f"{format_bytes(_growth(report))}/s"),
             ("retired", format_rate(report.retire_rate)),
@@ -130,8 +138,7 @@ def leaking_scheme(report: SMRProfilerReport) -> Recommendation | None:
         "warning",
         f"{plural(len(domains), 'domain')} with scheme none {'frees' if len(domains) == 1 else 'free'} nothing",
         "none is for comparisons: choose ibr or debra with config.smr or CONCURRENT_COLLECTIONS_SMR.",
-        [("domains", _names(domains))]
-        + [("pending", format_bytes(sum(domain.pending_bytes for domain in domains)))],
+        [("domains", _names(domains))] + [("pending", format_bytes(sum(domain.pending_bytes for domain in domains)))],
     )
 
 
@@ -155,7 +162,8 @@ def idle(report: SMRProfilerReport) -> Recommendation | None:
         "idle",
         "info",
         f"{format_bytes(report.pending_bytes)} wait for a poll",
-        "Nodes are freed by the threads that retire; these have gone quiet. Where work pauses or ends, call cc_smr_drain or cc_smr_detach in them.",
+        "Nodes are freed by the threads that retire; these have gone quiet. Where work pauses or ends, call"
+        " cc_smr_drain or cc_smr_detach in them.",
         [("pending", format_bytes(report.pending_bytes)), ("nodes", format_count(report.pending_nodes))],
     )
 
@@ -168,7 +176,8 @@ def fallbacks(report: SMRProfilerReport) -> Recommendation | None:
         "fallbacks",
         "warning",
         f"{plural(report.fallbacks, 'time')} a thread could not be neutralized",
-        "A thread blocks the domain's signal, or another handler has replaced it: until that ends, debra waits as epoch does.",
+        "A thread blocks the domain's signal, or another handler has replaced it: until that ends, debra waits as epoch"
+        " does.",
         [
             ("waited", format_count(report.fallbacks)),
             ("neutralized", format_count(report.neutralizations)),
@@ -203,7 +212,8 @@ def slow(report: SMRProfilerReport) -> Recommendation | None:
         "slow",
         "info",
         f"Some nodes waited {format_ns(late)} and longer for their free",
-        "Long sections or rare polls hold them; values that nodes own live as long. Poll more often, or keep sections short.",
+        "Long sections or rare polls hold them; values that nodes own live as long. Poll more often, or keep sections"
+        " short.",
         [
             ("p50", format_ns(median)),
             ("p99", format_ns(late)),

@@ -51,7 +51,8 @@ def flame_graph(report: MemoryProfilerReport) -> Figure | str:
         else:
             colors.append(f"@flame{modules.setdefault(frame.file or node.frame, len(modules)) % SERIES}")
         hover.append(
-            f"{label(node.frame, 110)}<br><b>{format_bytes(node.bytes)}</b> in {format_count(node.count)} blocks, {format_percent(node.bytes / total)} of what is alive"
+            f"{label(node.frame, 110)}<br><b>{format_bytes(node.bytes)}</b> in {format_count(node.count)} blocks,"
+            f" {format_percent(node.bytes / total)} of what is alive"
         )
     icicle: Trace = {
         "type": "icicle",

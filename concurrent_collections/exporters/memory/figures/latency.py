@@ -21,7 +21,10 @@ def latency_distribution(report: MemoryProfilerReport) -> Figure | str:
         Distribution(name, name, "took", buckets, percentiles(report, f"{name}_latency"))
         for name, buckets in (("alloc", latency.alloc), ("free", latency.free))
     ]
-    description = f"Allocation latency p50 {format_ns(report.alloc_latency_p50)}, p99 {format_ns(report.alloc_latency_p99)}; free p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}."
+    description = (
+        f"Allocation latency p50 {format_ns(report.alloc_latency_p50)}, p99 {format_ns(report.alloc_latency_p99)}; free"
+        f" p50 {format_ns(report.free_latency_p50)}, p99 {format_ns(report.free_latency_p99)}."
+    )
     return distribution_figure(series, "share of timed calls", finite(latency.floor_ns), description)
 
 

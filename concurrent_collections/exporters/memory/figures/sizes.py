@@ -1,4 +1,4 @@
-"""Allocation sizes in powers of two: a heatmap by allocator domain, and each size's share of all blocks and of all bytes."""
+"""Allocation sizes in powers of two: a heatmap by allocator domain, and the shares of all blocks and of all bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALLEST = 3
 """The first row is of sizes up to 2**3."""
 
 _CAPTION = (
-    "The bytes of a row are an estimate: each range of sizes that was counted is taken to have its middle as the mean."
+    "The bytes of a row are estimated: blocks of each range that was counted are taken to be as large as its middle."
 )
 
 

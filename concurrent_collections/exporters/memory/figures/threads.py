@@ -153,7 +153,9 @@ def _flows(report: MemoryProfilerReport) -> tuple[list[_Flow], dict[str | int, s
 
     merged: dict[tuple[str | int, str | int], _Flow] = {}
     for flow in given:
-        source, target = end(flow.alloc_thread_id, flow.alloc_thread_name), end(flow.free_thread_id, flow.free_thread_name)
+        source, target = end(flow.alloc_thread_id, flow.alloc_thread_name), end(
+            flow.free_thread_id, flow.free_thread_name
+        )
         one = merged.setdefault((source, target), _Flow(source, target))
         one.count += flow.count
         one.bytes += flow.bytes

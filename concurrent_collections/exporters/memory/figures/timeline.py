@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ....profiling.report import MemoryProfilerReport, TimelinePoint
 from ..._format import binary_unit, finite, format_bytes, format_rate, format_seconds
-from ...figures.plot import Figure, Trace, axis, layout
+from ...figures.plot import Figure, Trace, axis, layout, marked_peak
 
 __all__ = ["memory_timeline"]
 
@@ -21,23 +21,42 @@ def memory_timeline(report: MemoryProfilerReport) -> Figure | str:
         return "No timeline: the profile was too short for two points, or none were recorded."
     times = [point.time for point in points]
     divisor, unit = binary_unit(max(report.peak_allocated, *(point.peak_allocated for point in points)))
-    current = [point.current_allocated / divisor for point in points]
-    highest = [max(point.peak_allocated, point.current_allocated) / divisor for point in points]
-    shown = [
-        [format_bytes(point.current_allocated), format_bytes(max(point.peak_allocated, point.current_allocated))]
-        for point in points
-    ]
     peak = max(points, key=lambda point: point.peak_allocated)
     peak_time = report.peak_time if finite(report.peak_time) is not None else peak.time
-    peak_value = report.peak_allocated / divisor
+    peak_value, shown_peak = report.peak_allocated / divisor, format_bytes(report.peak_allocated)
+    hover = f"peak {shown_peak} at {format_seconds(peak_time)}"
     middle = (times[0] + times[-1]) / 2
-    data: list[Trace] = [
+    data = [
+        *_byte_traces(points, times, divisor),
+        marked_peak("peak", peak_time, peak_value, f"Peak {shown_peak}", hover, middle),
+        *_rate_traces(points, times),
+    ]
+    top = max(peak_value, *data[0]["y"]) * 1.12 or 1
+    figure_layout = layout(
+        xaxis=axis("seconds since the start", anchor="y2", range=[min(0.0, times[0]), times[-1]], showgrid=False),
+        yaxis=axis(f"allocated ({unit})", domain=[0.40, 1], range=[0, top], nticks=6),
+        yaxis2=axis("allocations/s", domain=[0, 0.29], rangemode="tozero", tickformat="~s", nticks=4),
+        hovermode="x",
+        margin={"l": 64, "r": 24, "t": 8, "b": 44},
+    )
+    description = (
+        f"Allocated bytes over {format_seconds(times[-1])}, highest {shown_peak} at {format_seconds(peak_time)}."
+    )
+    return Figure(data, figure_layout, 430, description)
+
+
+def _byte_traces(points: Sequence[TimelinePoint], times: list[float], divisor: int) -> list[Trace]:
+    highest = [max(point.peak_allocated, point.current_allocated) for point in points]
+    shown = [
+        [format_bytes(point.current_allocated), format_bytes(peak)] for point, peak in zip(points, highest, strict=True)
+    ]
+    return [
         {
             "type": "scatter",
             "mode": "lines",
             "name": "highest between points",
             "x": times,
-            "y": highest,
+            "y": [peak / divisor for peak in highest],
             "line": {"color": "@peak", "width": 1, "dash": "dot"},
             "hoverinfo": "skip",
         },
@@ -46,27 +65,21 @@ def memory_timeline(report: MemoryProfilerReport) -> Figure | str:
             "mode": "lines",
             "name": "allocated",
             "x": times,
-            "y": current,
+            "y": [point.current_allocated / divisor for point in points],
             "customdata": shown,
             "line": {"color": "@alloc", "width": 2},
             "fill": "tozeroy",
             "fillcolor": "@alloc-soft",
-            "hovertemplate": "%{x:.3~f} s<br>allocated <b>%{customdata[0]}</b><br>highest since the point before %{customdata[1]}<extra></extra>",
+            "hovertemplate": (
+                "%{x:.3~f} s<br>allocated <b>%{customdata[0]}</b><br>highest since the point before"
+                " %{customdata[1]}<extra></extra>"
+            ),
         },
-        {
-            "type": "scatter",
-            "mode": "markers+text",
-            "name": "peak",
-            "x": [peak_time],
-            "y": [peak_value],
-            "marker": {"color": "@peak", "size": 10, "symbol": "diamond", "line": {"color": "@surface", "width": 1.5}},
-            "text": [f"  <b>Peak {format_bytes(report.peak_allocated)}</b>  "],
-            "textposition": "middle right" if peak_time is not None and peak_time < middle else "middle left",
-            "textfont": {"color": "@peak", "size": 13},
-            "hovertemplate": f"peak {format_bytes(report.peak_allocated)} at {format_seconds(peak_time)}<extra></extra>",
-            "showlegend": False,
-            "cliponaxis": False,
-        },
+    ]
+
+
+def _rate_traces(points: Sequence[TimelinePoint], times: list[float]) -> list[Trace]:
+    return [
         {
             "type": "scatter",
             "mode": "lines",
@@ -90,15 +103,6 @@ def memory_timeline(report: MemoryProfilerReport) -> Figure | str:
             "hovertemplate": "average %{customdata}<extra></extra>",
         },
     ]
-    figure_layout = layout(
-        xaxis=axis("seconds since the start", anchor="y2", range=[min(0.0, times[0]), times[-1]], showgrid=False),
-        yaxis=axis(f"allocated ({unit})", domain=[0.40, 1], range=[0, max(peak_value, *highest) * 1.12 or 1], nticks=6),
-        yaxis2=axis("allocations/s", domain=[0, 0.29], rangemode="tozero", tickformat="~s", nticks=4),
-        hovermode="x",
-        margin={"l": 64, "r": 24, "t": 8, "b": 44},
-    )
-    description = f"Allocated bytes over {format_seconds(times[-1])}, highest {format_bytes(report.peak_allocated)} at {format_seconds(peak_time)}."
-    return Figure(data, figure_layout, 430, description)
 
 
 def _thin(points: Sequence[TimelinePoint]) -> list[TimelinePoint]:

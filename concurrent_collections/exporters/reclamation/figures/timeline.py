@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ....profiling.reclamation_report import SMRProfilerReport, SMRTimelinePoint
 from ..._format import binary_unit, finite, format_bytes, format_count, format_rate, format_seconds
-from ...figures.plot import Figure, Trace, axis, layout
+from ...figures.plot import Figure, Trace, axis, layout, marked_peak
 
 __all__ = ["reclamation_timeline"]
 
@@ -15,7 +15,7 @@ MAX_POINTS = 1500
 
 
 def reclamation_timeline(report: SMRProfilerReport) -> Figure | str:
-    """Pending bytes with the highest marked; beneath, nodes retired and reclaimed per second; beneath, the epoch lag."""
+    """Pending bytes with the highest marked; beneath, nodes retired and reclaimed per second; then the epoch lag."""
     points = _thin(report.timeline)
     if len(points) < 2:
         return "No timeline: the profile was shorter than two points, or interval=None."
@@ -24,6 +24,8 @@ def reclamation_timeline(report: SMRProfilerReport) -> Figure | str:
     divisor, unit = binary_unit(top.peak_pending_bytes)
     shown = [f"{format_bytes(point.pending_bytes)} in {format_count(point.pending_nodes)} nodes" for point in points]
     peak_time = report.peak_time if finite(report.peak_time) is not None else top.time
+    shown_peak, middle = format_bytes(top.peak_pending_bytes), (times[0] + times[-1]) / 2
+    hover = f"highest {shown_peak} at {format_seconds(peak_time)}"
 
     def line(name: str, color: str, pane: str, values: Sequence[float], text: Callable[[float], str]) -> Trace:
         return {
@@ -51,20 +53,7 @@ def reclamation_timeline(report: SMRProfilerReport) -> Figure | str:
             "fillcolor": "@alloc-soft",
             "hovertemplate": "%{x:.3~f} s<br>pending <b>%{customdata}</b><extra></extra>",
         },
-        {
-            "type": "scatter",
-            "mode": "markers+text",
-            "name": "highest",
-            "x": [peak_time],
-            "y": [top.peak_pending_bytes / divisor],
-            "marker": {"color": "@peak", "size": 10, "symbol": "diamond", "line": {"color": "@surface", "width": 1.5}},
-            "text": [f"  <b>{format_bytes(top.peak_pending_bytes)}</b>  "],
-            "textposition": "middle right" if peak_time is not None and 2 * peak_time < times[0] + times[-1] else "middle left",
-            "textfont": {"color": "@peak", "size": 13},
-            "hovertemplate": f"highest {format_bytes(top.peak_pending_bytes)} at {format_seconds(peak_time)}<extra></extra>",
-            "showlegend": False,
-            "cliponaxis": False,
-        },
+        marked_peak("highest", peak_time, top.peak_pending_bytes / divisor, shown_peak, hover, middle),
         line("retired", "@series1", "y2", [point.retire_rate for point in points], format_rate),
         line("reclaimed", "@free", "y2", [point.reclaim_rate for point in points], format_rate),
         line("epoch lag", "@series3", "y3", [point.epoch_lag for point in points], format_count),
@@ -80,7 +69,7 @@ def reclamation_timeline(report: SMRProfilerReport) -> Figure | str:
         margin={"l": 64, "r": 24, "t": 8, "b": 44},
     )
     description = (
-        f"Pending bytes over {format_seconds(times[-1])}, highest {format_bytes(top.peak_pending_bytes)} at "
+        f"Pending bytes over {format_seconds(times[-1])}, highest {shown_peak} at "
         f"{format_seconds(peak_time)}, {format_bytes(points[-1].pending_bytes)} at the end."
     )
     return Figure(data, figure_layout, 480, description)
