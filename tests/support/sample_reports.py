@@ -64,17 +64,16 @@ def _percentile(buckets: list[tuple[float, float, int]], share: float) -> float:
     return buckets[-1][1]
 
 
-def full_report() -> MemoryProfilerReport:
-    """A small log analytics service with eight threads that hand records to each other, and a cache that never
-    forgets."""
-    generator = random.Random(20261121)
-    names = ["MainThread", "reader-0", "reader-1", "parser-0", "parser-1", "parser-2", "aggregator", "reporter"]
-    weights = [3, 20, 19, 34, 33, 35, 12, 1]
-    alloc_count, free_count = 1_523_456, 1_518_201
-    total = sum(weights)
+NAMES = ["MainThread", "reader-0", "reader-1", "parser-0", "parser-1", "parser-2", "aggregator", "reporter"]
+WEIGHTS = [3, 20, 19, 34, 33, 35, 12, 1]
+ALLOCS, FREES, ALLOC_BYTES = 1_523_456, 1_518_201, 98_765_432
+DURATION, PEAK_TIME, PEAK = 12.4, 7.83, int(84.2 * MIB)
+
+
+def _threads() -> list[ThreadMemoryStats]:
     threads = []
-    for index, (name, weight) in enumerate(zip(names, weights, strict=True), 1):
-        allocs = alloc_count * weight // total
+    for index, (name, weight) in enumerate(zip(NAMES, WEIGHTS, strict=True), 1):
+        allocs = ALLOCS * weight // sum(WEIGHTS)
         sent = allocs // 3 if "reader" in name or "parser" in name else allocs // 60
         received = 230_000 if name == "aggregator" else 84_000 if "parser" in name else 900
         threads.append(
@@ -91,8 +90,12 @@ def full_report() -> MemoryProfilerReport:
                 name != "reader-1",
             )
         )
-    flows = [
-        CrossThreadFlow(a, names[a - 1], b, names[b - 1], count, count * size)
+    return threads
+
+
+def _flows() -> list[CrossThreadFlow]:
+    return [
+        CrossThreadFlow(a, NAMES[a - 1], b, NAMES[b - 1], count, count * size)
         for a, b, count, size in [
             (2, 4, 41_200, 120),
             (2, 5, 39_800, 120),
@@ -108,8 +111,9 @@ def full_report() -> MemoryProfilerReport:
             (7, 1, 210, 2048),
         ]
     ]
-    cross = sum(flow.count for flow in flows)
 
+
+def _sizes() -> dict[str, int]:
     sizes = {
         "1-8": 21_000,
         "9-16": 52_000,
@@ -129,21 +133,31 @@ def full_report() -> MemoryProfilerReport:
         "16385-32768": 22,
         "32769-65536": 4,
     }
-    sizes["33-48"] += alloc_count - sum(sizes.values())
+    sizes["33-48"] += ALLOCS - sum(sizes.values())
+    return sizes
+
+
+def _sizes_by_domain(generator: random.Random, sizes: dict[str, int]) -> dict[str, SizeHistogram]:
     by_domain: dict[str, SizeHistogram] = {}
     remaining = dict(sizes)
     for domain, share in (("runtime", 0.09), ("raw", 0.02), ("mem", 0.17)):
         part = {
-            key: int(count * share * generator.uniform(0.4, 1.6))
-            if not (domain == "runtime" and key in ("1-8", "9-16"))
-            else 0
+            key: (
+                int(count * share * generator.uniform(0.4, 1.6))
+                if not (domain == "runtime" and key in ("1-8", "9-16"))
+                else 0
+            )
             for key, count in sizes.items()
         }
         by_domain[domain] = SizeHistogram(part, sum(part.values()), sum(part.values()) * 64)
         remaining = {key: remaining[key] - part[key] for key in remaining}
     by_domain["object"] = SizeHistogram(remaining, sum(remaining.values()), sum(remaining.values()) * 64)
+    return by_domain
 
-    duration, peak_time, peak = 12.4, 7.83, int(84.2 * MIB)
+
+def _timeline(generator: random.Random) -> list[TimelinePoint]:
+    alloc_count, free_count = ALLOCS, FREES
+    duration, peak_time, peak = DURATION, PEAK_TIME, PEAK
     timeline = []
     average = 0.0
     for index in range(1, 249):
@@ -172,20 +186,25 @@ def full_report() -> MemoryProfilerReport:
                 max(highest, current),
                 int(alloc_count * moment / duration),
                 int(free_count * moment / duration),
-                int(98_765_432 * moment / duration),
+                int(ALLOC_BYTES * moment / duration),
                 rate,
                 average,
             )
         )
+    return timeline
 
+
+MAIN = ["/srv/app/analytics/example.py:214 in main", "/srv/app/analytics/example.py:221 in <module>"]
+
+
+def _leaking_sites() -> list[AllocationSite]:
     thread_entry = [
         "/usr/lib/python3.13/threading.py:995 in run",
         "/usr/lib/python3.13/threading.py:1044 in _bootstrap_inner",
         "/usr/lib/python3.13/threading.py:1015 in _bootstrap",
     ]
-    main = ["/srv/app/analytics/example.py:214 in main", "/srv/app/analytics/example.py:221 in <module>"]
     worker = "/srv/app/analytics/pipeline.py:58 in work"
-    sites = [
+    return [
         AllocationSite(
             [
                 "/srv/app/analytics/example.py:93 in remember",
@@ -223,36 +242,38 @@ def full_report() -> MemoryProfilerReport:
             False,
         ),
         AllocationSite(
-            ["/srv/app/analytics/report.py:77 in render_row", "/srv/app/analytics/report.py:31 in render", *main],
+            ["/srv/app/analytics/report.py:77 in render_row", "/srv/app/analytics/report.py:31 in render", *MAIN],
             96,
             30_720,
             False,
         ),
         AllocationSite(
-            ["/srv/app/analytics/store.py:19 in __init__", "/srv/app/analytics/example.py:198 in main", main[1]],
+            ["/srv/app/analytics/store.py:19 in __init__", "/srv/app/analytics/example.py:198 in main", MAIN[1]],
             12,
             18_288,
             False,
         ),
+    ]
+
+
+def _held_sites() -> list[AllocationSite]:
+    return [
         AllocationSite([], 214, 96_256, True),
         AllocationSite(
             [
                 "<frozen importlib._bootstrap>:1360 in _find_and_load",
                 "<frozen importlib._bootstrap>:1331 in _find_and_load_unlocked",
-                *main,
+                *MAIN,
             ],
             402,
             140_288,
             True,
         ),
     ]
-    leaked = [site for site in sites if not site.held_by_interpreter]
-    leaked_bytes, leaked_count = sum(site.bytes for site in leaked), sum(site.count for site in leaked)
-    held_bytes, held_count = (
-        sum(site.bytes for site in sites) - leaked_bytes,
-        sum(site.count for site in sites) - leaked_count,
-    )
-    records = [
+
+
+def _records(leaked: list[AllocationSite]) -> list[AllocationRecord]:
+    return [
         AllocationRecord(
             0x7F3A_0000_0000 + 64 * index + 65536 * place,
             site.bytes // site.count,
@@ -264,14 +285,36 @@ def full_report() -> MemoryProfilerReport:
         for index in range(min(site.count, 40))
     ]
 
+
+def _latency_distribution() -> LatencyDistribution:
     alloc_ns, free_ns = _latency(1, 41, 190_432), _latency(2, 29, 189_775)
+    return LatencyDistribution(
+        alloc_ns,
+        free_ns,
+        sum(c for _, _, c in alloc_ns),
+        sum(c for _, _, c in free_ns),
+        sum(math.sqrt(a * b) * c for a, b, c in alloc_ns),
+        sum(math.sqrt(a * b) * c for a, b, c in free_ns),
+        0.125,
+        0.0129,
+        12.0,
+        9.4,
+        "rdtscp, calibrated",
+    )
+
+
+def _domains(by_domain: dict[str, SizeHistogram], live_bytes: int) -> dict[str, DomainStats]:
     domains = {}
     for name, histogram in by_domain.items():
-        frees = int(histogram.total_count * free_count / alloc_count)
-        live = int((leaked_bytes + held_bytes) * histogram.total_count / alloc_count)
+        frees = int(histogram.total_count * FREES / ALLOCS)
+        live = int(live_bytes * histogram.total_count / ALLOCS)
         domains[name] = DomainStats(
             histogram.total_count, frees, histogram.total_bytes, histogram.total_bytes - live, live, int(live * 1.13)
         )
+    return domains
+
+
+def _accuracy() -> dict[str, str]:
     exact = dict.fromkeys(
         (
             "alloc_count",
@@ -292,84 +335,95 @@ def full_report() -> MemoryProfilerReport:
         "exact",
     )
     estimated = dict.fromkeys(("alloc_latency_p50", "alloc_latency_p99", "fragmentation", "resident_bytes"), "estimate")
+    return {**exact, **estimated}
+
+
+def _percentiles(latency: LatencyDistribution) -> dict[str, float]:
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+    return {
+        f"{name}_latency_{key}": _percentile(buckets, share)
+        for name, buckets in (("alloc", latency.alloc), ("free", latency.free))
+        for key, share in shares.items()
+    }
+
+
+def _fragmentation() -> FragmentationMetrics:
+    return FragmentationMetrics(
+        0.118,
+        0.246,
+        2_621_440,
+        1873,
+        0.754,
+        112 * MIB,
+        {
+            "internal_fragmentation": "size classes of mimalloc and pymalloc",
+            "external_fragmentation": "committed bytes of mimalloc's heaps",
+            "largest_free_block": "pymalloc's arenas",
+        },
+    )
+
+
+ENVIRONMENT = {
+    "python": "3.13.5 free-threading",
+    "platform": "Linux-6.1-x86_64",
+    "pid": 4242,
+    "command_line": ["example.py", "--records", "200000", "--threads", "8"],
+    "cpu_count": 8,
+    "gil_enabled": False,
+}
+
+
+def full_report() -> MemoryProfilerReport:
+    """A small log analytics service with eight threads that hand records to each other, and a cache that never
+    forgets."""
+    generator = random.Random(20261121)
+    sizes = _sizes()
+    by_domain = _sizes_by_domain(generator, sizes)
+    timeline = _timeline(generator)
+    leaked, held = _leaking_sites(), _held_sites()
+    sites, flows, latency = leaked + held, _flows(), _latency_distribution()
+    leaked_count, records = sum(site.count for site in leaked), _records(leaked)
+    live_bytes, cross = sum(site.bytes for site in sites), sum(flow.count for flow in flows)
     return MemoryProfilerReport(
-        alloc_count=alloc_count,
-        free_count=free_count,
-        alloc_bytes=98_765_432,
-        free_bytes=98_765_432 - leaked_bytes - held_bytes,
-        current_allocated=leaked_bytes + held_bytes,
-        peak_allocated=peak,
-        alloc_rate=alloc_count / duration,
-        free_rate=free_count / duration,
-        bytes_rate=98_765_432 / duration,
-        alloc_latency_p50=_percentile(alloc_ns, 0.5),
-        alloc_latency_p95=_percentile(alloc_ns, 0.95),
-        alloc_latency_p99=_percentile(alloc_ns, 0.99),
-        alloc_latency_p999=_percentile(alloc_ns, 0.999),
-        free_latency_p50=_percentile(free_ns, 0.5),
-        free_latency_p95=_percentile(free_ns, 0.95),
-        free_latency_p99=_percentile(free_ns, 0.99),
-        free_latency_p999=_percentile(free_ns, 0.999),
+        alloc_count=ALLOCS,
+        free_count=FREES,
+        alloc_bytes=ALLOC_BYTES,
+        free_bytes=ALLOC_BYTES - live_bytes,
+        current_allocated=live_bytes,
+        peak_allocated=PEAK,
+        alloc_rate=ALLOCS / DURATION,
+        free_rate=FREES / DURATION,
+        bytes_rate=ALLOC_BYTES / DURATION,
+        **_percentiles(latency),
         cross_thread_free_count=cross,
-        cross_thread_free_pct=100 * cross / free_count,
-        size_histogram=SizeHistogram(sizes, alloc_count, 98_765_432),
-        thread_stats=threads,
-        fragmentation=FragmentationMetrics(
-            0.118,
-            0.246,
-            2_621_440,
-            1873,
-            0.754,
-            112 * MIB,
-            {
-                "internal_fragmentation": "size classes of mimalloc and pymalloc",
-                "external_fragmentation": "committed bytes of mimalloc's heaps",
-                "largest_free_block": "pymalloc's arenas",
-            },
-        ),
+        cross_thread_free_pct=100 * cross / FREES,
+        size_histogram=SizeHistogram(sizes, ALLOCS, ALLOC_BYTES),
+        thread_stats=_threads(),
+        fragmentation=_fragmentation(),
         leaked_allocations=records,
-        leaked_bytes=leaked_bytes,
-        duration_seconds=duration,
+        leaked_bytes=sum(site.bytes for site in leaked),
+        duration_seconds=DURATION,
         start_time=START,
-        end_time=START + timedelta(seconds=duration),
-        domains=domains,
+        end_time=START + timedelta(seconds=DURATION),
+        domains=_domains(by_domain, live_bytes),
         size_histograms=by_domain,
         timeline=timeline,
-        latency=LatencyDistribution(
-            alloc_ns,
-            free_ns,
-            sum(c for _, _, c in alloc_ns),
-            sum(c for _, _, c in free_ns),
-            sum(math.sqrt(a * b) * c for a, b, c in alloc_ns),
-            sum(math.sqrt(a * b) * c for a, b, c in free_ns),
-            0.125,
-            0.0129,
-            12.0,
-            9.4,
-            "rdtscp, calibrated",
-        ),
+        latency=latency,
         cross_thread_flows=flows,
         live_sites=sites,
         leaked_count=leaked_count,
         leaks_omitted=leaked_count - len(records),
-        interpreter_held_count=held_count,
-        interpreter_held_bytes=held_bytes,
-        peak_time=peak_time,
+        interpreter_held_count=sum(site.count for site in held),
+        interpreter_held_bytes=sum(site.bytes for site in held),
+        peak_time=PEAK_TIME,
         peak_error_bytes=8 * 16384,
         untracked_free_count=1207,
         resident_bytes=131 * MIB,
         peak_resident_bytes=188 * MIB,
-        sampling=SamplingInfo("exact", 1.0, None, alloc_count),
-        accuracy={**exact, **estimated},
+        sampling=SamplingInfo("exact", 1.0, None, ALLOCS),
+        accuracy=_accuracy(),
         notes=["tracemalloc was started while profiling; blocks that it allocated itself are counted."],
-        environment={
-            "python": "3.13.5 free-threading",
-            "platform": "Linux-6.1-x86_64",
-            "pid": 4242,
-            "command_line": ["example.py", "--records", "200000", "--threads", "8"],
-            "cpu_count": 8,
-            "gil_enabled": False,
-        },
+        environment=dict(ENVIRONMENT),
     )
 
 
