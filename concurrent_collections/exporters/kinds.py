@@ -1,7 +1,7 @@
 """What an exporter has to know of a kind of report: one descriptor a report class.
 
 A report class names its kind in ``kind``; ``exporters/<kind>/`` holds all that is its own and has the descriptor as
-``KIND``. The modules of the formats (``json``, ``csv``, ``html``, ``prometheus``) know no report class.
+``KIND``. The functions of the formats (in ``json``, ``csv``, ``html``, ``prometheus``) render any of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from typing import Any, Generic, TypeVar
 
 from ._metrics import Metrics
 from ._page import Page
+from ._rows import Row
 from .findings import Rule, Verdict
 
-__all__ = ["ReportKind", "Row", "kind_of"]
+__all__ = ["ReportKind", "kind_of"]
 
 Report = TypeVar("Report")
-
-Row = tuple[str, str, str, str, "str | int | float", str, str]
-"""A row of the CSV table: section, item, label, metric, value, unit, accuracy."""
 
 
 @dataclass(frozen=True)

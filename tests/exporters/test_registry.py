@@ -20,15 +20,14 @@ from concurrent_collections.report import MemoryProfilerReport
 from concurrent_collections.smr_report import SMRProfilerReport
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ["html", "json", "csv", "prometheus"]
 REPORTS = {
     MemoryProfilerReport: sample_reports.full_report,
     SMRProfilerReport: sample_smr_reports.stalled_report,
 }
 
 
-def test_registry_lists_these_formats():
-    assert list(EXPORTERS) == NAMES
+def test_registry_has_these_formats():
+    assert {"html", "json", "csv", "prometheus"} <= EXPORTERS.keys()
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
