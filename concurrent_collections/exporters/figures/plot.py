@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from .._format import display
 from ..theme import SERIES
 
-__all__ = ["Figure", "Trace", "axis", "label", "layout", "marked_peak"]
+__all__ = ["Figure", "Trace", "axis", "groups", "label", "layout", "marked_peak"]
 
 MAX_LABEL = 28
 
 Trace = dict[str, Any]
+Point = TypeVar("Point")
 
 
 @dataclass
@@ -47,6 +50,13 @@ def axis(title: str = "", **more: Any) -> dict[str, Any]:
     if title:
         result["title"] = {"text": title, "font": {"color": "@muted", "size": 12}, "standoff": 10}
     return {**result, **more}
+
+
+def groups(points: Sequence[Point], most: int) -> Iterator[Sequence[Point]]:
+    """The points in at most ``most`` groups of neighbours, all of one size but the last."""
+    step = math.ceil(len(points) / most) or 1
+    for start in range(0, len(points), step):
+        yield points[start : start + step]
 
 
 def marked_peak(name: str, time: float | None, value: float, text: str, hover: str, middle: float) -> Trace:

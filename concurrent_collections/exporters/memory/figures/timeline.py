@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ....profiling.report import MemoryProfilerReport, TimelinePoint
 from ..._format import binary_unit, finite, format_bytes, format_rate, format_seconds
-from ...figures.plot import Figure, Trace, axis, layout, marked_peak
+from ...figures.plot import Figure, Trace, axis, groups, layout, marked_peak
 
 __all__ = ["memory_timeline"]
 
@@ -106,25 +106,12 @@ def _rate_traces(points: Sequence[TimelinePoint], times: list[float]) -> list[Tr
 
 
 def _thin(points: Sequence[TimelinePoint]) -> list[TimelinePoint]:
-    """At most ``MAX_TIMELINE_POINTS``: of each group of neighbours the last, with the group's highest peak and mean
-    rate."""
-    if len(points) <= MAX_TIMELINE_POINTS:
-        return list(points)
-    step = math.ceil(len(points) / MAX_TIMELINE_POINTS)
-    thinned = []
-    for start in range(0, len(points), step):
-        group = points[start : start + step]
-        last = group[-1]
-        thinned.append(
-            TimelinePoint(
-                last.time,
-                last.current_allocated,
-                max(point.peak_allocated for point in group),
-                last.alloc_count,
-                last.free_count,
-                last.alloc_bytes,
-                sum(point.alloc_rate for point in group) / len(group),
-                last.alloc_rate_average,
-            )
+    """Of each group of neighbours the last, with the group's highest peak and mean rate."""
+    return [
+        replace(
+            group[-1],
+            peak_allocated=max(point.peak_allocated for point in group),
+            alloc_rate=sum(point.alloc_rate for point in group) / len(group),
         )
-    return thinned
+        for group in groups(points, MAX_TIMELINE_POINTS)
+    ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ....profiling.reclamation_report import SMRProfilerReport, SMRTimelinePoint
 from ..._format import binary_unit, finite, format_bytes, format_count, format_rate, format_seconds
-from ...figures.plot import Figure, Trace, axis, layout, marked_peak
+from ...figures.plot import Figure, Trace, axis, groups, layout, marked_peak
 
 __all__ = ["reclamation_timeline"]
 
@@ -76,24 +76,15 @@ def reclamation_timeline(report: SMRProfilerReport) -> Figure | str:
 
 
 def _thin(points: Sequence[SMRTimelinePoint]) -> list[SMRTimelinePoint]:
-    """At most ``MAX_POINTS``: of each group of neighbours the last, with the group's highest values and mean rates."""
-    step = math.ceil(len(points) / MAX_POINTS) or 1
-    thinned = []
-    for start in range(0, len(points), step):
-        group = points[start : start + step]
-        last = group[-1]
-        thinned.append(
-            SMRTimelinePoint(
-                last.time,
-                last.pending_nodes,
-                last.pending_bytes,
-                max(point.peak_pending_bytes for point in group),
-                last.retired_nodes,
-                last.reclaimed_nodes,
-                sum(point.retire_rate for point in group) / len(group),
-                sum(point.reclaim_rate for point in group) / len(group),
-                max(point.epoch_lag for point in group),
-                max(point.stalled_threads for point in group),
-            )
+    """Of each group of neighbours the last, with the group's highest values and mean rates."""
+    return [
+        replace(
+            group[-1],
+            peak_pending_bytes=max(point.peak_pending_bytes for point in group),
+            retire_rate=sum(point.retire_rate for point in group) / len(group),
+            reclaim_rate=sum(point.reclaim_rate for point in group) / len(group),
+            epoch_lag=max(point.epoch_lag for point in group),
+            stalled_threads=max(point.stalled_threads for point in group),
         )
-    return thinned
+        for group in groups(points, MAX_POINTS)
+    ]
