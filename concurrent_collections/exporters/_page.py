@@ -20,9 +20,9 @@ from importlib import resources
 from typing import Any
 
 from ._format import display
+from ._require import require
 from .figures.plot import Figure
 from .findings import Recommendation, Verdict
-from ._require import require
 from .theme import css_variables
 
 __all__ = [

@@ -347,9 +347,9 @@ def test_every_view_is_drawn_without_error_or_network(name, scheme, visit):
 def test_page_fits_a_laptop_screen(name, visit):
     page = visit(name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
-    assert (
-        page.evaluate("document.querySelector('.cards').getBoundingClientRect().bottom") < 400
-    ), "the summary is above the fold"
+    assert page.evaluate("document.querySelector('.cards').getBoundingClientRect().bottom") < 400, (
+        "the summary is above the fold"
+    )
     spilling = page.evaluate(
         """() => [...document.querySelectorAll('.card, .advice li, .panel')]
         .filter(box => box.scrollWidth > box.clientWidth + 1)

@@ -315,7 +315,7 @@ def _sampling_rows(report: MemoryProfilerReport) -> str:
         return ""
     errors = "".join(
         '<tr><th scope="row">±'
-        f' {text(name.replace("_", " "), 40)}</th><td>{text(_error(report, name, error))}</td></tr>'
+        f" {text(name.replace('_', ' '), 40)}</th><td>{text(_error(report, name, error))}</td></tr>"
         for name, error in sampling.standard_error.items()
     )
     chosen = (

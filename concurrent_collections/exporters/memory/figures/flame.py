@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ....profiling.report import AllocationSite, MemoryProfilerReport
 from ..._format import format_bytes, format_count, format_percent
-from ..sites import NO_FRAME, parse_frame
+from ...figures.plot import Figure, Trace, label, layout
 from ...stacks import StackTree
 from ...theme import SERIES
-from ...figures.plot import Figure, Trace, label, layout
+from ..sites import NO_FRAME, parse_frame
 
 __all__ = ["flame_graph"]
 

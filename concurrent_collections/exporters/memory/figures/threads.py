@@ -9,8 +9,8 @@ from typing import Any
 
 from ....profiling.report import MemoryProfilerReport, ThreadMemoryStats
 from ..._format import binary_unit, format_bytes, format_count
-from ...theme import SERIES
 from ...figures.plot import Figure, Trace, axis, label, layout
+from ...theme import SERIES
 
 __all__ = ["cross_thread_flow", "thread_activity"]
 
@@ -153,8 +153,9 @@ def _flows(report: MemoryProfilerReport) -> tuple[list[_Flow], dict[str | int, s
 
     merged: dict[tuple[str | int, str | int], _Flow] = {}
     for flow in given:
-        source, target = end(flow.alloc_thread_id, flow.alloc_thread_name), end(
-            flow.free_thread_id, flow.free_thread_name
+        source, target = (
+            end(flow.alloc_thread_id, flow.alloc_thread_name),
+            end(flow.free_thread_id, flow.free_thread_name),
         )
         one = merged.setdefault((source, target), _Flow(source, target))
         one.count += flow.count
