@@ -14,8 +14,9 @@ from ..exporters._format import (
     format_rate,
     format_seconds,
 )
-from ..exporters.recommendations import NEGLIGIBLE_LEAK, verdict
-from ..exporters.sites import Frame, blame, leak_lines, parse_frame
+from ..exporters.findings import verdict
+from ..exporters.memory.rules import NEGLIGIBLE_LEAK
+from ..exporters.memory.sites import Frame, blame, leak_lines, parse_frame
 from ..profiling.report import MemoryProfilerReport
 
 __all__ = ["drop_own_frames", "summary"]
