@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core, config
 from .._arguments import checked_flag, checked_int
-from . import assembly, threads
 from .._core import DOMAINS, HOOKED_DOMAINS
+from . import assembly, threads
 from .assembly import Options
 from .exports import Exports
 from .report import MemoryProfilerReport
