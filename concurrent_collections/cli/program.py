@@ -95,7 +95,7 @@ def _runs_command(text: str) -> Callable[[], None]:
             code = compile(text, "<string>", "exec", dont_inherit=True)
             linecache._register_code(code, text, "<string>")  # type: ignore[attr-defined]  # what python -c calls
             return partial(_core.run_program, "call", exec, (code, vars(sys.modules["__main__"])))
-    return partial(_core.run_program, "command", text)
+    return partial(_core.run_program, "text", text)
 
 
 def _current_directory() -> str | None:

@@ -59,15 +59,15 @@ static PyObject *run_program(PyObject *module, PyObject *args) {
     const char *kind;
     PyObject *what, *arguments = NULL, *bytes = NULL;
     if (!PyArg_ParseTuple(args, "sO|O!:run_program", &kind, &what, &PyTuple_Type, &arguments)) return NULL;
-    if (kind[0] == 'f' || kind[0] == 'c') {
+    if (kind[0] == 'f' || kind[0] == 't') {
         if (!PyUnicode_FSConverter(what, &bytes)) return NULL;
     }
     cc_python_forget_frames();
     switch (kind[0]) {
     case 'f': end(run_file(PyBytes_AS_STRING(bytes))); break;
-    case 'c': end(run_command(PyBytes_AS_STRING(bytes))); break;
+    case 't': end(run_command(PyBytes_AS_STRING(bytes))); break;
     case 's': end(run_stdin()); break;
-    default: end(run_call(what, arguments)); break;
+    default: end(run_call(what, arguments)); break; /* call */
     }
     Py_UNREACHABLE();
 }
@@ -206,7 +206,7 @@ PyType_Spec cc_python_wrapped_spec = {.name = "concurrent_collections._core.Wrap
 
 PyMethodDef cc_python_program_methods[] = {
     {"run_program", run_program, METH_VARARGS,
-     "run_program($module, kind, what, arguments=(), /)\n--\n\nRun the file, the command, stdin or the call as Python would: "
+     "run_program($module, kind, what, arguments=(), /)\n--\n\nRun a file, a text, stdin or a call (its kind) as Python would: "
      "with nothing below it on the stack, and the end of the process at its end."},
     {"watch_sigterm", watch_sigterm, METH_VARARGS,
      "watch_sigterm($module, function, soon=False, /)\n--\n\nCall function in a thread of its own before SIGTERM kills, unless "
