@@ -1,5 +1,5 @@
 /* test_slice.c: the slices of cc/slice.h that are inlines, against loops over the bytes; the others meet Python's bytes
- * in tests/test_regions_slice.py. */
+ * in tests/memory/test_regions_slice.py. */
 #include "cc/regions.h"
 
 #include "../check.h"
