@@ -45,7 +45,11 @@ def known_files() -> set[str]:
 
 @functools.cache
 def known_words() -> set[str]:
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in own_files() if path.suffix != ".md")
+    texts = (
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in own_files()
+        if path.suffix != ".md" and path != Path(__file__)
+    )
     return {word for text in texts for word in re.findall(r"\w+", text)}
 
 
