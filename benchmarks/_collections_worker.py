@@ -1,12 +1,13 @@
-"""One container, one interpreter: measures what benchmarks/collections.py asks for and prints a line of JSON for each measurement.
+"""One container, one interpreter: measures what benchmarks/collections.py asks for and prints a line of JSON for each
+measurement.
 
     python -P benchmarks/_collections_worker.py speed CONTAINER int|str ENTRIES THREADS,… WORKLOAD,… OPERATIONS REPEATS
     python -P benchmarks/_collections_worker.py bytes CONTAINER int|str ENTRIES
     python -P benchmarks/_collections_worker.py list
 
-Methods are bound beforehand, whoever is measured: on CPython 3.13t, naming an object that all threads share already costs them two
-writes to its reference count. Each thread has keys of its own, made beforehand; queues carry small ints, which are not counted.
-A time is net of the same loop without the call.
+Methods are bound beforehand, whoever is measured: on CPython 3.13t, naming an object that all threads share already
+costs them two writes to its reference count. Each thread has keys of its own, made beforehand; queues carry small ints,
+which are not counted. A time is net of the same loop without the call.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def make_key(kind: str, number: int) -> Any:
 
 
 def make_program(chance: random.Random, workload: str, kind: str, count: int, entries: int) -> list[Any]:
-    """What one thread does: keys, evenly from twice as many as there are entries; or (keys to get, one to put, one to remove)."""
+    """What one thread does: keys, evenly from twice as many as there are entries; or (keys to get, one to put, one
+    to remove).
+    """
     if workload == "scan":
         count //= SCAN // 4
 
@@ -150,9 +153,10 @@ def make_program(chance: random.Random, workload: str, kind: str, count: int, en
 
 
 def elapsed(loops: Sequence[Callable[..., None]], number: int, make: Callable[[int], list[Any]], *shared: Any) -> list[float]:
-    """For each loop the seconds from the first thread's start to the last one's end; with one thread its processor time, which
-    others on the machine disturb less. Each thread makes its program itself: what another thread has made costs a free-threaded
-    interpreter locked instructions to count references to."""
+    """For each loop the seconds from the first thread's start to the last one's end; with one thread its processor
+    time, which others on the machine disturb less. Each thread makes its program itself: what another thread has
+    made costs a free-threaded interpreter locked instructions to count references to.
+    """
     barrier = threading.Barrier(number)
     times: list[list[tuple[float, float]]] = [[] for _ in loops]
     clock = time.thread_time if number == 1 else time.perf_counter

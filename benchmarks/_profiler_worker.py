@@ -1,4 +1,5 @@
-"""One profiler, one interpreter: runs workloads that it is told on standard input and prints the seconds of processor time each took.
+"""One profiler, one interpreter: runs workloads that it is told on standard input and prints the seconds of processor
+time each took.
 
 Run by benchmarks/profiler.py, one process for each mode, so that no mode sees what another left behind.
 """
@@ -172,7 +173,8 @@ def main() -> None:
     if mode == "idle":
         with profiler():
             tuples()
-    # All modes import the same, and the collector leaves that alone: how often it looks at how much is half of a workload's time.
+    # All modes import the same, and the collector leaves that alone: how often it looks at how much is half of a
+    # workload's time.
     for module in ("concurrent_collections.profiling.profiler", "subprocess"):  # platform, which stop() asks, imports the second
         importlib.import_module(module)
     gc.collect()

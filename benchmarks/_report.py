@@ -43,8 +43,10 @@ def print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
 def round_ratios(
     groups: Mapping[str, Mapping[str, list[float]]], pairs: Iterable[tuple[str, str]]
 ) -> dict[str, dict[str, float]]:
-    """For each pair of peers, by group, the median over the rounds of their quotients. groups: by name, each peer's figures, one
-    for each round. Where a peer of the pair is missing there is no ratio; a pair without any is left out."""
+    """For each pair of peers, by group, the median over the rounds of their quotients. groups: by name, each peer's
+    figures, one for each round. Where a peer of the pair is missing there is no ratio; a pair without any is left
+    out.
+    """
     ratios = {
         f"{one} / {other}": {
             group: statistics.median(a / b for a, b in zip(peers[one], peers[other]))
@@ -57,15 +59,17 @@ def round_ratios(
 
 
 def result_file(name: str, *, quick: bool) -> Path:
-    """Where a benchmark's results go by default. Those of a quick run, which say nothing, stay out of what git tracks."""
+    """Where a benchmark's results go by default. Those of a quick run, which say nothing, stay out of what git
+    tracks.
+    """
     return (RESULTS.parents[1] / "build" / "benchmarks" if quick else RESULTS) / f"{name}.json"
 
 
 def medians(value: Any) -> Any:
     """The same results with a median in place of samples, of four digits.
 
-    Samples are a list of three floats or more, or records that differ in floats and in their round only. Of records that
-    have a median already, least and most are left out.
+    Samples are a list of three floats or more, or records that differ in floats and in their round only. Of records
+    that have a median already, least and most are left out.
     """
     match value:
         case float():

@@ -1,4 +1,5 @@
-"""What one allocation and its free cost: cc_alloc with statistics off and on, cc_alloc_node, and their peers in the same run.
+"""What one allocation and its free cost: cc_alloc with statistics off and on, cc_alloc_node, and their peers in the
+same run.
 
 Compiles benchmarks/c/alloc.c against libcc built from the tree, and runs it: see there for the peers. All figures are
 nanoseconds of processor time for an allocation and its free; the peers take turns round by round, and a ratio is one of

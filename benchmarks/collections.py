@@ -1,16 +1,19 @@
-"""The collections beside their peers, in C and in Python: operations per second on 1, 2 and 4 threads, and bytes per entry.
+"""The collections beside their peers, in C and in Python: operations per second on 1, 2 and 4 threads, and bytes per
+entry.
 
 In C: benchmarks/c/map*.c|cpp|java and queue*.c|cpp, one program for each peer, all with the workloads of map_load.h and
 queue_load.h; what is measured is compiled from the tree. The peers are Debian's packages (libcds-dev, libtbb-dev,
-default-jdk-headless, libck-dev, liburcu-dev, libboost-dev, libconcurrentqueue-dev); one that is not installed is left out. In Python:
-_collections_worker.py, with each interpreter given by --python that has the package installed, beside sortedcontainers, cereggii
-and ft_utils where they are installed; times there are net of the loop.
+default-jdk-headless, libck-dev, liburcu-dev, libboost-dev, libconcurrentqueue-dev); one that is not installed is left
+out. In Python: _collections_worker.py, with each interpreter given by --python that has the package installed, beside
+sortedcontainers, cereggii and ft_utils where they are installed; times there are net of the loop.
 
-What bounds a container in Python is seen beside it: a bare dict has neither order nor lock, a bare deque nobody who waits.
+What bounds a container in Python is seen beside it: a bare dict has neither order nor lock, a bare deque nobody who
+waits.
 
-A round starts a fresh process for each peer in turn; figures are medians over the rounds, and each aim is a ratio of medians. Rates
-are per second from the first thread's start to the last one's end; with one thread, of its processor time (without what helpers
-such as Java's collector or liburcu's call_rcu take). Two threads tell little on a machine that others use.
+A round starts a fresh process for each peer in turn; figures are medians over the rounds, and each aim is a ratio of
+medians. Rates are per second from the first thread's start to the last one's end; with one thread, of its processor
+time (without what helpers such as Java's collector or liburcu's call_rcu take). Two threads tell little on a machine
+that others use.
 """
 
 from __future__ import annotations
@@ -92,7 +95,8 @@ PROGRAMS = [
 
 OURS = {program.name for program in PROGRAMS if program.role in ("ours", "design")}
 
-# What is aimed at. Maps in C: times the fastest concurrent peer that can remove, and times oneTBB where only reads are asked for.
+# What is aimed at. Maps in C: times the fastest concurrent peer that can remove, and times oneTBB where only reads are
+# asked for.
 MAP_AIM, MAP_READ_AIM = 1.5, 1.2
 QUEUE_AIMS = {1: 40e6, 2: 10e6, 4: 10e6}  # pairs per second
 PYTHON_MAP_AIMS = {("int", 1): 5.0, ("int", 2): 10.0, ("str", 1): 4.0, ("str", 2): 8.0}  # times SortedDict + Lock
@@ -136,8 +140,9 @@ def compile_program(program: Program, library: Path) -> list[str] | None:
 
 
 def run_lines(command: list[Any], preload: Path | None = None, *, ours: bool = True) -> list[dict[str, Any]]:
-    """What a program prints. A peer that fails (libcds' skip list over hazard pointers finds a wrong value now and then) is left
-    out of the round."""
+    """What a program prints. A peer that fails (libcds' skip list over hazard pointers finds a wrong value now and
+    then) is left out of the round.
+    """
     try:
         return run(*command, **({"LD_PRELOAD": str(preload)} if preload is not None else {}))
     except subprocess.CalledProcessError as error:
@@ -327,7 +332,8 @@ def report_python(interpreter: Interpreter, samples: Samples, sizes: list[int], 
             judge(aims, text, ours / theirs, factor, "x")
 
 
-# ---- all ---------------------------------------------------------------------------------------------------------------
+# ---- all
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def parse_sizes(text: str) -> list[int]:

@@ -1,9 +1,9 @@
 """What one allocation and its free cost through each backend of cc/methods.h, against glibc, mimalloc and SQLite's own.
 
 Compiles benchmarks/c/methods.c against libcc built from the tree, and SQLite's mem3 and memsys5 from its source
-(tests/tools/sqlite-source; without it they are left out), and runs it: see there for workloads and peers. Figures are nanoseconds
-of processor time for an allocation and its free; peers take turns round by round, ratios are taken within a round. Then how
-the buffers look after long use, and the worst case of `buddy` beside its bound.
+(tests/tools/sqlite-source; without it they are left out), and runs it: see there for workloads and peers. Figures are
+nanoseconds of processor time for an allocation and its free; peers take turns round by round, ratios are taken within a
+round. Then how the buffers look after long use, and the worst case of `buddy` beside its bound.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""What Platform_Alloc and Platform_Free cost beside cc_alloc and cc_free, and a private heap beside glibc's malloc and Wine's heap.
+"""What Platform_Alloc and Platform_Free cost beside cc_alloc and cc_free, and a private heap beside glibc's malloc and
+Wine's heap.
 
-Compiles benchmarks/c/platform.c and benchmarks/c/platform_heap.c against libcc built from the tree, and the second also for
-Windows with mingw-w64, which Wine runs where both are there. See the programs for workloads and peers; ratios are taken within a
-round, Wine's rounds come after the others.
+Compiles benchmarks/c/platform.c and benchmarks/c/platform_heap.c against libcc built from the tree, and the second also
+for Windows with mingw-w64, which Wine runs where both are there. See the programs for workloads and peers; ratios are
+taken within a round, Wine's rounds come after the others.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Overhead of the profiler beside tracemalloc and memray, in one run.
 
-A round starts a process for each mode, all on one processor, and runs each workload in one after the other: what a process's
-layout happens to be, and how fast the machine happens to be, differs from round to round. It gives each mode's ratio to "off"
-(of processor times, the fastest of five); the table shows the medians of the ratios over the rounds. With pyperformance installed
-four of its benchmarks run, too; memray stands in the table where it is installed. ``idle``: after a profile was taken. ``hooks``:
-sampled so rarely that nothing is: the two calls alone. ``512 KiB``: sampled by bytes. ``exact``: sizes, threads, cross-thread
-frees. ``leaks+stacks``: exact, with leaks and 32 frames.
+A round starts a process for each mode, all on one processor, and runs each workload in one after the other: what a
+process's layout happens to be, and how fast the machine happens to be, differs from round to round. It gives each
+mode's ratio to "off" (of processor times, the fastest of five); the table shows the medians of the ratios over the
+rounds. With pyperformance installed four of its benchmarks run, too; memray stands in the table where it is installed.
+``idle``: after a profile was taken. ``hooks``: sampled so rarely that nothing is: the two calls alone. ``512 KiB``:
+sampled by bytes. ``exact``: sizes, threads, cross-thread frees. ``leaks+stacks``: exact, with leaks and 32 frames.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What an allocation costs in arenas, heaps and pools, against mimalloc, obstacks, APR's pools, talloc and boost's pools.
+"""What an allocation costs in arenas, heaps and pools, against mimalloc, obstacks, APR's pools, talloc and boost's
+pools.
 
-Compiles benchmarks/c/regions.c and regions_pool.cpp against libcc built from the tree and runs them: see there for workloads. Peers
-whose Debian packages (libapr1-dev, libtalloc-dev, libboost-dev) are missing stop it. Peers take turns round by round; ratios are
-taken within a round. Then the example that parses a large CSV file, plainly and with regions.
+Compiles benchmarks/c/regions.c and regions_pool.cpp against libcc built from the tree and runs them: see there for
+workloads. Peers whose Debian packages (libapr1-dev, libtalloc-dev, libboost-dev) are missing stop it. Peers take turns
+round by round; ratios are taken within a round. Then the example that parses a large CSV file, plainly and with
+regions.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """What safe memory reclamation costs and leaves unfreed: cc/smr.h beside Concurrency Kit and liburcu, in one process.
 
-Compiles benchmarks/c/smr.c against libcc built from the tree, and runs it: see there for the peers and workloads. Debian's
-libck-dev and liburcu-dev bring the peers; one that is not installed is left out. Times are nanoseconds of the whole
-process's processor time for one operation, helper threads included; the peers take turns round by round, and a ratio is one
-of medians. The JSON file has the elapsed times, too. benchmarks/c/smr_stall.c then prints how pending bytes grow while one
-thread sleeps inside a section, and fails if a bound of cc/smr.h does not hold.
+Compiles benchmarks/c/smr.c against libcc built from the tree, and runs it: see there for the peers and workloads.
+Debian's libck-dev and liburcu-dev bring the peers; one that is not installed is left out. Times are nanoseconds of the
+whole process's processor time for one operation, helper threads included; the peers take turns round by round, and a
+ratio is one of medians. The JSON file has the elapsed times, too. benchmarks/c/smr_stall.c then prints how pending
+bytes grow while one thread sleeps inside a section, and fails if a bound of cc/smr.h does not hold.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SQL work on SQLite with each of libcc's backends, against SQLite's own mem1, mem3 and mem5 in the same run.
 
-Compiles benchmarks/c/sqlite.c with SQLite's source (tests/tools/sqlite-source) twice, since mem3 and mem5 exclude each other,
-and libcc from the tree. Figures are seconds of a round, by the clock; peers take turns round by round.
+Compiles benchmarks/c/sqlite.c with SQLite's source (tests/tools/sqlite-source) twice, since mem3 and mem5 exclude each
+other, and libcc from the tree. Figures are seconds of a round, by the clock; peers take turns round by round.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ def is_slow(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """test_smr.py looks at all domains of the process: it comes first, since the domain of maps never goes once there was a map."""
+    """test_smr.py looks at all domains of the process: it comes first, since the domain of maps never goes once
+    there was a map.
+    """
     items.sort(key=lambda item: item.path.name != "test_smr.py")
     if config.getoption("--quick"):
         config.hook.pytest_deselected(items=[item for item in items if is_slow(item)])

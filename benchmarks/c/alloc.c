@@ -6,8 +6,9 @@
  *     mi                mi_malloc + mi_free of libmimalloc.so, called through a pointer, as the linker's table would
  *     mi_static         the same functions of the static archive, called directly
  *     glibc             malloc + free
- * libmimalloc.so replaces malloc for whoever links it, so it is loaded privately; the program checks that malloc is still
- * glibc's. A call is `alloc LIBMIMALLOC ROUNDS PAIRS`; one line of JSON for each measurement goes to the output. */
+ * libmimalloc.so replaces malloc for whoever links it, so it is loaded privately; the program checks that malloc is
+ * still glibc's. A call is `alloc LIBMIMALLOC ROUNDS PAIRS`; one line of JSON for each measurement goes to the
+ * output. */
 #define _GNU_SOURCE
 #include "cc/alloc.h"
 

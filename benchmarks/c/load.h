@@ -1,6 +1,6 @@
-/* load.h: what the benchmarks of maps and queues share, in C and in C++: random numbers, threads that start together and stop
- * together, and the line of JSON for each measurement. Threads of maps are not pinned (Java's cannot be); those of queues are, one
- * processor after the other: two that the system leaves on one processor would not contend. */
+/* load.h: what the benchmarks of maps and queues share, in C and in C++: random numbers, threads that start together
+ * and stop together, and the line of JSON for each measurement. Threads of maps are not pinned (Java's cannot be);
+ * those of queues are, one processor after the other: two that the system leaves on one processor would not contend. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -65,7 +65,8 @@ static inline uint64_t load_scale(uint64_t random, uint64_t range) {
     return (uint64_t)(((wide_t)random * range) >> 64);
 }
 
-/* Asked once in LOAD_BLOCK operations. Each thread looks at the clock itself: no other thread needs to run for it to end. */
+/* Asked once in LOAD_BLOCK operations. Each thread looks at the clock itself: no other thread needs to run for it to
+ * end. */
 static inline bool load_running(const load_thread_t *thread) {
     return load_clock(CLOCK_MONOTONIC) < thread->until;
 }
@@ -101,8 +102,8 @@ static void *load_thread_main(void *value) {
     return NULL;
 }
 
-/* Runs `work` in so many threads until it returns by itself (milliseconds 0) or load_running is false; gives their sums in *total,
- * with `began` and `ended` of the whole. */
+/* Runs `work` in so many threads until it returns by itself (milliseconds 0) or load_running is false; gives their
+ * sums in *total, with `began` and `ended` of the whole. */
 static inline void load_run(unsigned threads, unsigned milliseconds, void (*work)(load_thread_t *), const void *argument,
                             load_thread_t *total) {
     static load_thread_t rows[LOAD_THREADS_MAX];
@@ -134,8 +135,8 @@ static inline void load_run(unsigned threads, unsigned milliseconds, void (*work
     pthread_barrier_destroy(&barrier);
 }
 
-/* What a rate refers to, ns: from the first thread's start to the last one's end; with one thread its processor time, which others
- * on the machine disturb less. */
+/* What a rate refers to, ns: from the first thread's start to the last one's end; with one thread its processor
+ * time, which others on the machine disturb less. */
 static inline uint64_t load_elapsed(const load_thread_t *total, unsigned threads) {
     uint64_t elapsed = threads == 1 ? total->processor : total->ended - total->began;
     return elapsed + (elapsed == 0);

@@ -1,5 +1,5 @@
-/* map_libcds.cpp: libcds' ordered maps. -DPEER=1 skip list over RCU, 2 skip list over hazard pointers, 3 Bronson's AVL tree over RCU
- * (general purpose, buffered, in both). None of them can begin a walk at a key. */
+/* map_libcds.cpp: libcds' ordered maps. -DPEER=1 skip list over RCU, 2 skip list over hazard pointers, 3 Bronson's
+ * AVL tree over RCU (general purpose, buffered, in both). None of them can begin a walk at a key. */
 #include <cstdint>
 
 #include <cds/init.h>

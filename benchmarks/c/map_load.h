@@ -1,6 +1,7 @@
 /* map_load.h: the workloads of ordered maps from uint64_t to uint64_t, the same for ours and for every peer.
  *
- * A program defines what follows, as static functions so that they can be inlined, then includes this header, which has main():
+ * A program defines what follows, as static functions so that they can be inlined, then includes this header, which
+ * has main():
  *     #define MAP_NAME "…"
  *     void map_create(uint64_t keys)                  an empty map; how many keys will be in it is a hint
  *     void map_attach(void), map_detach(void)         by each thread, main included, before and after its operations
@@ -11,15 +12,17 @@
  *                                                     are fewer before the end, of those
  *     #define MAP_NO_SCAN, MAP_NO_REMOVE              instead of the last ones, where it has none that is safe beside the others
  *
- * A call is `program KEYS MILLISECONDS THREADS WORKLOADS`, the last two as lists: `map 100000 500 1,2,4 read,scan,mixed,half`.
- * Keys are drawn evenly from 0 … 2·KEYS-1. First half of them, in random order, are put in by two threads. Then come the workloads in the
- * order given, for each number of threads; those that change the map leave its size about as it was:
+ * A call is `program KEYS MILLISECONDS THREADS WORKLOADS`, the last two as lists: `map 100000 500 1,2,4
+ * read,scan,mixed,half`. Keys are drawn evenly from 0 … 2·KEYS-1. First half of them, in random order, are put in by
+ * two threads. Then come the workloads in the order given, for each number of threads; those that change the map
+ * leave its size about as it was:
  *     read    100 % get
  *     scan    scans of 100 entries
  *     mixed   80 % get, 10 % put, 10 % remove
  *     half    50 % get, 25 % put, 25 % remove
- * In the end the entries are counted and compared with what the calls told (up to a million keys): a map that loses some is found.
- * Output: a line of JSON for each measurement, rate in operations per second; the first, "fill", has the bytes per entry. */
+ * In the end the entries are counted and compared with what the calls told (up to a million keys): a map that loses
+ * some is found. Output: a line of JSON for each measurement, rate in operations per second; the first, "fill", has
+ * the bytes per entry. */
 #ifndef MAP_LOAD_H
 #define MAP_LOAD_H
 
@@ -37,7 +40,8 @@ static inline uint64_t map_value(uint64_t key) {
     return key * 3 + 1;
 }
 
-/* The i-th number of a random order of 0 … range-1: a bijection of the next power of two, again until it falls into the range. */
+/* The i-th number of a random order of 0 … range-1: a bijection of the next power of two, again until it falls into
+ * the range. */
 static inline uint64_t map_shuffle(uint64_t i, uint64_t range) {
     unsigned bits = range > 1 ? 64 - (unsigned)__builtin_clzll(range - 1) : 1;
     uint64_t mask = bits < 64 ? (UINT64_C(1) << bits) - 1 : UINT64_MAX;

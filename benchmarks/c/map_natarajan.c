@@ -1,9 +1,11 @@
-/* map_natarajan.c: the lock-free external binary search tree of Natarajan and Mittal (PPoPP 2014) over cc/smr.h: what a tree of small
- * nodes can do with our reclamation and allocator, beside the wide leaves that the library's maps have.
+/* map_natarajan.c: the lock-free external binary search tree of Natarajan and Mittal (PPoPP 2014) over cc/smr.h:
+ * what a tree of small nodes can do with our reclamation and allocator, beside the wide leaves that the library's
+ * maps have.
  *
- * Entries are leaves; an inner node has two children, and its key is the least of its right side. A child's pointer carries two
- * marks: FLAG, its leaf is being removed, and TAG, its inner node is; a marked pointer never changes again. So what is reachable
- * from an unlinked node was linked when that node went, which is what interval-based reclamation asks for. */
+ * Entries are leaves; an inner node has two children, and its key is the least of its right side. A child's pointer
+ * carries two marks: FLAG, its leaf is being removed, and TAG, its inner node is; a marked pointer never changes
+ * again. So what is reachable from an unlinked node was linked when that node went, which is what interval-based
+ * reclamation asks for. */
 #include "load.h"
 
 #include "cc/smr.h"

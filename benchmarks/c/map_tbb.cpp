@@ -1,5 +1,5 @@
-/* map_tbb.cpp: oneTBB's concurrent_map, a skip list. Its erase is not safe beside other calls, so it is measured reading and
- * scanning only. */
+/* map_tbb.cpp: oneTBB's concurrent_map, a skip list. Its erase is not safe beside other calls, so it is measured
+ * reading and scanning only. */
 #include <cstdint>
 
 #include <oneapi/tbb/concurrent_map.h>

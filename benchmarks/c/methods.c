@@ -5,10 +5,10 @@
  *     core                                  cc_mem_malloc + cc_mem_free on mimalloc, with status; core_plain: without
  *     glibc, mi                             malloc + free; mi_malloc + mi_free of libmimalloc.so, loaded privately
  *     mem3 memsys5                          SQLite's own, from libraries built for this, with their mutexes
- * Workloads: pair: freed at once, beside 4096 live blocks of all sizes; empty: the same with nothing else in the heap, which
- * for a buddy allocator is the worst case (all orders are split and joined each time); batch: 128 allocated, then freed;
- * mixed: one of 4096 blocks freed and replaced by one of a random size.
- * A call is `methods LIBMIMALLOC ROUNDS COUNT [SQLITE_MEM5 SQLITE_MEM3]`; lines of JSON go to the output. */
+ * Workloads: pair: freed at once, beside 4096 live blocks of all sizes; empty: the same with nothing else in the
+ * heap, which for a buddy allocator is the worst case (all orders are split and joined each time); batch: 128
+ * allocated, then freed; mixed: one of 4096 blocks freed and replaced by one of a random size. A call is `methods
+ * LIBMIMALLOC ROUNDS COUNT [SQLITE_MEM5 SQLITE_MEM3]`; lines of JSON go to the output. */
 #define _GNU_SOURCE
 #include "cc/methods.h"
 
@@ -113,7 +113,8 @@ static void add_mimalloc(const char *path) {
 
 enum { CONFIG_GETMALLOC = 5, CONFIG_HEAP = 8, CONFIG_MEMSTATUS = 9 };
 
-/* A library's allocator in a buffer. It makes itself a mutex only where SQLite's statistics, which have one, are off. */
+/* A library's allocator in a buffer. It makes itself a mutex only where SQLite's statistics, which have one, are
+ * off. */
 static void add_sqlite(const char *path, const char *name) {
     void *handle = load(path);
     int (*config)(int, ...), (*initialize)(void);

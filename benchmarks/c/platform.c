@@ -1,6 +1,7 @@
 /* platform.c: what Platform_Alloc and Platform_Free cost beside cc_alloc and cc_free, whose work they add to.
  *
- * pair: freed at once; batch: 128 allocated, then freed; blocks of one size from 16 to 4000 bytes. Peers, in turns, round by round:
+ * pair: freed at once; batch: 128 allocated, then freed; blocks of one size from 16 to 4000 bytes. Peers, in turns,
+ * round by round:
  *     cc, platform                    as a user's code is compiled: with the headers' inlines
  *     cc_function, platform_function  the exported functions
  *     platform_unsized                freed with size 0

@@ -1,6 +1,7 @@
-/* platform_heap.c: private heaps: one block at a time, many blocks freed one by one, many blocks freed with their heap. Compiled
- * against libcc, and for Windows, where Wine runs it: the peers are libcc's heap (and glibc's malloc beside it) and Wine's.
- * A call is `platform_heap ROUNDS BLOCKS`; one line of JSON for each measurement: nanoseconds of the clock for a block. */
+/* platform_heap.c: private heaps: one block at a time, many blocks freed one by one, many blocks freed with their
+ * heap. Compiled against libcc, and for Windows, where Wine runs it: the peers are libcc's heap (and glibc's malloc
+ * beside it) and Wine's. A call is `platform_heap ROUNDS BLOCKS`; one line of JSON for each measurement: nanoseconds
+ * of the clock for a block. */
 #if defined(_WIN32)
 #include <windows.h>
 #define PEER "wine"

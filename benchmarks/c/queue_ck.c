@@ -1,6 +1,6 @@
-/* queue_ck.c: Concurrency Kit's. -DPEER=1 ck_ring (bounded; a thread that is preempted between its two steps stops all others),
- * 2 ck_fifo (Michael and Scott, unbounded), 3 ck_stack (Treiber). What a get takes out of the last two is put in again by the thread that
- * took it: they ask for nodes that are never given back to the system. */
+/* queue_ck.c: Concurrency Kit's. -DPEER=1 ck_ring (bounded; a thread that is preempted between its two steps stops
+ * all others), 2 ck_fifo (Michael and Scott, unbounded), 3 ck_stack (Treiber). What a get takes out of the last two
+ * is put in again by the thread that took it: they ask for nodes that are never given back to the system. */
 #include "load.h"
 
 #include <ck_fifo.h>

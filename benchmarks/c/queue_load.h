@@ -1,6 +1,7 @@
 /* queue_load.h: the workloads of queues (and stacks) of uint64_t, the same for ours and for every peer.
  *
- * A program defines what follows, as static functions so that they can be inlined, then includes this header, which has main():
+ * A program defines what follows, as static functions so that they can be inlined, then includes this header, which
+ * has main():
  *     #define QUEUE_NAME "…"
  *     void queue_create(uint64_t capacity)            empty; bounded ones hold so many (a power of two), others ignore it
  *     void queue_attach(void), queue_detach(void)     by each thread before and after its operations
@@ -11,9 +12,10 @@
  * A call is `program MILLISECONDS THREADS WORKLOADS`, the last two as lists: `queue 500 1,2,4 pairs,halves`:
  *     pairs   each thread puts one, then gets one, and so on; the queue is empty at first. A rate is of pairs
  *     halves  the first half of the threads puts, the other gets (one thread: left out). A rate is of values got
- * A call that finds the queue full or empty is repeated, with sched_yield() after 64 times in a row ("retries" counts them).
- * At the end the queue is emptied and sums are compared: each value that was put was got. Before anything is timed a short run of
- * `halves` with numbered values checks the order for each producer. Output: a line of JSON for each measurement, rates per second. */
+ * A call that finds the queue full or empty is repeated, with sched_yield() after 64 times in a row ("retries"
+ * counts them). At the end the queue is emptied and sums are compared: each value that was put was got. Before
+ * anything is timed a short run of `halves` with numbered values checks the order for each producer. Output: a line
+ * of JSON for each measurement, rates per second. */
 #ifndef QUEUE_LOAD_H
 #define QUEUE_LOAD_H
 

@@ -1,4 +1,5 @@
-/* queue_moodycamel.cpp: moodycamel::ConcurrentQueue without tokens. Not linearizable: it keeps the order of each producer alone. */
+/* queue_moodycamel.cpp: moodycamel::ConcurrentQueue without tokens. Not linearizable: it keeps the order of each
+ * producer alone. */
 #include "load.h"
 
 #include <concurrentqueue/concurrentqueue.h>

@@ -1,5 +1,5 @@
-/* queue_urcu.c: liburcu's. -DPEER=1 cds_wfcq (puts without waiting, gets under its lock), 2 cds_lfq_rcu (Michael and Scott, nodes
- * freed by call_rcu). Nodes are malloc's. */
+/* queue_urcu.c: liburcu's. -DPEER=1 cds_wfcq (puts without waiting, gets under its lock), 2 cds_lfq_rcu (Michael and
+ * Scott, nodes freed by call_rcu). Nodes are malloc's. */
 #define _LGPL_SOURCE
 #include "load.h"
 

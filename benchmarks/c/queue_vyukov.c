@@ -1,5 +1,6 @@
-/* queue_vyukov.c: the bounded ring with a sequence number in each cell (D. Vyukov, 1024cores.net, "Bounded MPMC queue"), written
- * from its description. Not linearizable: a get finds it empty while an earlier put is still between its two steps. */
+/* queue_vyukov.c: the bounded ring with a sequence number in each cell (D. Vyukov, 1024cores.net, "Bounded MPMC
+ * queue"), written from its description. Not linearizable: a get finds it empty while an earlier put is still
+ * between its two steps. */
 #include "load.h"
 
 #define QUEUE_NAME "Vyukov ring"

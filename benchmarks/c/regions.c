@@ -6,7 +6,8 @@
  * its share of the discarding (tree: for one node with its label).
  *     alloc SIZE   allocations of one size that are discarded a thousand at a time; the first word of each is written
  *     tree         a tree of <nodes> nodes of 16 to 47 bytes with a label of 8 bytes each is built and discarded
- * Peers: cc_arena, cc_heap, mi_malloc (freed one by one), glibc's obstacks, apr_palloc, talloc (its pool, and freed as a tree). */
+ * Peers: cc_arena, cc_heap, mi_malloc (freed one by one), glibc's obstacks, apr_palloc, talloc (its pool, and freed
+ * as a tree). */
 #include "cc/regions.h"
 
 #include <apr_general.h>

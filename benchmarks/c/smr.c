@@ -1,4 +1,5 @@
-/* smr.c: what safe memory reclamation costs, and what it leaves unfreed, for the schemes of cc/smr.h and their peers.
+/* smr.c: what safe memory reclamation costs, and what it leaves unfreed, for the schemes of cc/smr.h and their
+ * peers.
  *
  * The peers (smr_peers.h) take turns in one process, round by round, on one structure and one allocator:
  *     section    enter and exit a read section (ck_hp: as read)
@@ -6,8 +7,8 @@
  *     update     cc_alloc_node, exchange with the thread's own slot, retire what was there; all is freed in the end
  *     pending    update for some time: the most bytes retired and not freed, with and without a reader that sleeps inside
  *                its section all the time; a peer that reaches 1 GiB is stopped
- * A call is `smr PROCESSORS ROUNDS COUNT MILLISECONDS`: rounds, updates of a thread in a round, time of a stall. One line of
- * JSON for each measurement goes to the output. */
+ * A call is `smr PROCESSORS ROUNDS COUNT MILLISECONDS`: rounds, updates of a thread in a round, time of a stall. One
+ * line of JSON for each measurement goes to the output. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>

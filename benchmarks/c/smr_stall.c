@@ -1,8 +1,9 @@
-/* smr_stall.c: how much is retired and not freed while one thread sleeps inside a section and another goes on replacing the nodes of
- * a table and retiring the old ones: the curve for each scheme of cc/smr.h, and the bound: the nodes alive
- * at the stall and epoch_frequency for each thread.
+/* smr_stall.c: how much is retired and not freed while one thread sleeps inside a section and another goes on
+ * replacing the nodes of a table and retiring the old ones: the curve for each scheme of cc/smr.h, and the bound:
+ * the nodes alive at the stall and epoch_frequency for each thread.
  *
- * A call is `smr_stall [NODES]`: nodes to retire, 10 million if left out. The exit status is 1 when a bound does not hold. */
+ * A call is `smr_stall [NODES]`: nodes to retire, 10 million if left out. The exit status is 1 when a bound does not
+ * hold. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

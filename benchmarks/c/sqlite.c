@@ -1,11 +1,12 @@
-/* sqlite.c: SQL work on SQLite with each of libcc's backends and with SQLite's own allocators: mem1 (the C library's malloc)
- * always, mem3 and mem5 where SQLite was compiled with them. Peers take turns round by round in one process.
+/* sqlite.c: SQL work on SQLite with each of libcc's backends and with SQLite's own allocators: mem1 (the C library's
+ * malloc) always, mem3 and mem5 where SQLite was compiled with them. Peers take turns round by round in one process.
  *
  *   sqlite ROUNDS SCALE THREADS STATUS    STATUS 1: SQLite counts its memory (its default), 0: it does not
  *
- * Each thread has a database of its own in memory. Lookaside is off, as in Debian's SQLite, so that small requests reach the
- * allocator. Each turn begins with a run that is not timed: while the others had theirs, an allocator may have given memory back
- * to the system. One JSON line for each peer: seconds of each round, and what the memory came to. */
+ * Each thread has a database of its own in memory. Lookaside is off, as in Debian's SQLite, so that small requests
+ * reach the allocator. Each turn begins with a run that is not timed: while the others had theirs, an allocator may
+ * have given memory back to the system. One JSON line for each peer: seconds of each round, and what the memory came
+ * to. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -59,8 +59,8 @@ static inline uint64_t check_now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* Lets other threads run, so that they come in between. Where other programs keep the processors busy that takes milliseconds each time:
- * after so many seconds in all it does nothing any more, lest a test take hours. */
+/* Lets other threads run, so that they come in between. Where other programs keep the processors busy that takes
+ * milliseconds each time: after so many seconds in all it does nothing any more, lest a test take hours. */
 static inline void check_yield(void) {
     enum { SECONDS = 20 };
     static uint64_t spent_ns;

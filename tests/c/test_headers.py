@@ -1,4 +1,6 @@
-"""The public headers: each compiles alone, all compile together, in every language and with both compilers; each name is one header's."""
+"""The public headers: each compiles alone, all compile together, in every language and with both compilers; each
+name is one header's.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +64,8 @@ def test_all_headers_compile_together(language, compiler, standard, options, tmp
 
 
 def declared(source: Path, include: Path) -> Iterator[tuple[str, str]]:
-    """The name and the file of all that is declared at the top level, enumerators too. clang tells a place's file only where it
-    is another one than that of the place before.
+    """The name and the file of all that is declared at the top level, enumerators too. clang tells a place's file only
+    where it is another one than that of the place before.
     """
     command = ["clang", "-std=c11", "-fsyntax-only", "-Xclang", "-ast-dump=json", f"-I{include}", source]
     tree = json.loads(subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT).stdout)

@@ -55,7 +55,8 @@ def quick_switches() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-# ---- the checker -------------------------------------------------------------------------------------------------------
+# ---- the checker
+# -------------------------------------------------------------------------------------------------------
 
 
 def history(*rows: tuple[int, int, str, tuple[Any, ...], Any]) -> list[Call]:
@@ -215,7 +216,8 @@ def test_an_error_in_a_thread_is_raised():
         list(record([None] * 3, operations, [[[("fail", ())], [("good", ())]]] * 3))
 
 
-# ---- recorded histories ------------------------------------------------------------------------------------------------
+# ---- recorded histories
+# ------------------------------------------------------------------------------------------------
 
 
 def overlapping(calls: list[Call]) -> bool:

@@ -1,7 +1,7 @@
 """CPython's own tests of queue.Queue and queue.LifoQueue, run on ours, where the interpreter ships them.
 
-What does not apply: test_shrinking_queue (maxsize is fixed here); PriorityQueue, SimpleQueue and the tests with _put and _get that
-fail (ours has no such hooks) are not taken over; the tests of shutdown are there from 3.13 on.
+What does not apply: test_shrinking_queue (maxsize is fixed here); PriorityQueue, SimpleQueue and the tests with _put
+and _get that fail (ours has no such hooks) are not taken over; the tests of shutdown are there from 3.13 on.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Soak test of the profiler: threads allocate, hand objects to each other, start and end, while profilers of all kinds start,
-read, reset and stop, for as long as asked. Afterwards nothing must be left over.
+"""Soak test of the profiler: threads allocate, hand objects to each other, start and end, while profilers of all kinds
+start, read, reset and stop, for as long as asked. Afterwards nothing must be left over.
 
     python -P tests/long/soak.py [--seconds 600] [--threads 8] [--seed N]
 

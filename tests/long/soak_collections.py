@@ -1,9 +1,11 @@
-"""Soak test of the collections: threads put, take, iterate, copy, compute and clear on shared containers, short-lived ones among them,
-while another collects garbage, for as long as asked. Afterwards all references are balanced and the memory is back.
+"""Soak test of the collections: threads put, take, iterate, copy, compute and clear on shared containers, short-lived
+ones among them, while another collects garbage, for as long as asked. Afterwards all references are balanced and the
+memory is back.
 
     python -P tests/long/soak_collections.py [--seconds 600] [--threads 8] [--seed N] [--asan SOURCE]
 
-The time is divided into phases; after each one the containers are emptied, and every object that went through them must be gone.
+The time is divided into phases; after each one the containers are emptied, and every object that went through them must
+be gone.
 --asan builds the package from the tree SOURCE with the address sanitizer and libc's allocator, and runs under it.
 Ends with status 0 and one line of figures, or with the first thing that was wrong.
 """

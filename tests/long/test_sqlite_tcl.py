@@ -1,4 +1,6 @@
-"""SQLite's own malloc tests, the short form: some of its files on two backends. tests/long/sqlite/run_tcl.py runs all of them."""
+"""SQLite's own malloc tests, the short form: some of its files on two backends. tests/long/sqlite/run_tcl.py runs
+all of them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The C layers: this tree and the installed library keep to the rules, and each rule can fail, on small trees made for it."""
+"""The C layers: this tree and the installed library keep to the rules, and each rule can fail, on small trees made
+for it.
+"""
 
 from __future__ import annotations
 

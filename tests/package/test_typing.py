@@ -59,7 +59,9 @@ def test_the_stub_is_true_to_the_module(mypy):
 
 @pytest.fixture(scope="module")
 def pyright_errors(tmp_path_factory) -> set[tuple[str, int]]:
-    """The files and lines where pyright finds errors in the samples (basedpyright is pyright with its node.js, from PyPI)."""
+    """The files and lines where pyright finds errors in the samples (basedpyright is pyright with its node.js, from
+    PyPI).
+    """
     tools.module("basedpyright")
     folder = tmp_path_factory.mktemp("pyright")
     for path in TYPING.glob("*.py"):

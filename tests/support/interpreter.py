@@ -1,4 +1,6 @@
-"""The interpreter that runs the tests: what it is, where the package is installed, and programs that run in one like it."""
+"""The interpreter that runs the tests: what it is, where the package is installed, and programs that run in one like
+it.
+"""
 
 from __future__ import annotations
 

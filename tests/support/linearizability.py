@@ -1,12 +1,12 @@
-"""Recorded histories of concurrent calls, and whether they are linearizable: whether each call can have taken effect at one moment
-between its start and its end.
+"""Recorded histories of concurrent calls, and whether they are linearizable: whether each call can have taken effect at
+one moment between its start and its end.
 
     calls = record(container, MAP_CALLS, programs)      # what each thread is to call: [(name, arguments), …]
     order = linearize(calls, KeyModel())                # the calls in such an order, or None
 
-The search is Wing and Gong's (JPDC 1993) with Lowe's memory of configurations that led nowhere (Concurrency and Computation 2017).
-Calls on different keys of a map are looked at apart (`split_by_key`): a history is linearizable if those of its keys are
-(Herlihy and Wing, TOPLAS 1990, locality).
+The search is Wing and Gong's (JPDC 1993) with Lowe's memory of configurations that led nowhere (Concurrency and
+Computation 2017). Calls on different keys of a map are looked at apart (`split_by_key`): a history is linearizable if
+those of its keys are (Herlihy and Wing, TOPLAS 1990, locality).
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ ABSENT = _Sentinel("ABSENT")  # no such key; nothing to get
 IMPOSSIBLE = _Sentinel("IMPOSSIBLE")  # from this state the call cannot have returned what it did
 
 
-# ---- models: a state that can be hashed, and the state after a call -----------------------------------------------------
+# ---- models: a state that can be hashed, and the state after a call
+# -----------------------------------------------------
 
 
 class KeyModel:
@@ -106,7 +107,9 @@ class SetModel(KeyModel):
 
 
 class QueueModel:
-    """First in, first out; the state is its content. A put returns whether there was room, a get what it took or ABSENT."""
+    """First in, first out; the state is its content. A put returns whether there was room, a get what it took or
+    ABSENT.
+    """
 
     initial: Hashable = ()
     end = 0  # where a get takes from
@@ -137,12 +140,14 @@ class StackModel(QueueModel):
     end = -1
 
 
-# ---- the search --------------------------------------------------------------------------------------------------------
+# ---- the search
+# --------------------------------------------------------------------------------------------------------
 
 
 def linearize(calls: Iterable[Call], model: Any) -> list[Call] | None:
-    """The calls in an order that the model allows and that keeps each before those that started after its end; None: there is
-    no such order. A call that ends in the moment in which another starts may come after it."""
+    """The calls in an order that the model allows and that keeps each before those that started after its end; None:
+    there is no such order. A call that ends in the moment in which another starts may come after it.
+    """
     history = sorted(calls, key=lambda call: call[:2])
     everything = (1 << len(history)) - 1
     configurations: list[tuple[int, Hashable, tuple[Any, ...]]] = [(0, model.initial, ())]  # which are done, state, order so far
@@ -203,7 +208,8 @@ def check(parts: Iterable[Sequence[Call]], model: Any) -> None:
             raise NotLinearizable(list(calls))
 
 
-# ---- recording ---------------------------------------------------------------------------------------------------------
+# ---- recording
+# ---------------------------------------------------------------------------------------------------------
 
 _SPINS = 100  # looks at the others before a thread gives its processor away
 
@@ -229,8 +235,9 @@ class _Thread(threading.Thread):
     def run_round(self, number: int, container: Any) -> list[tuple[Any, ...]]:
         program = [(name, self.operations[name], arguments) for name, arguments in self.programs[number][self.number]]
         calls = []
-        # Its own, so nobody ever waits for it: on x86 its locked instruction makes all stores of the call visible before the end
-        # is read. Without it a call could "end" while what it wrote still waits in the processor's store buffer.
+        # Its own, so nobody ever waits for it: on x86 its locked instruction makes all stores of the call visible
+        # before the end is read. Without it a call could "end" while what it wrote still waits in the processor's store
+        # buffer.
         fence = threading.Lock()
         clock = time.perf_counter_ns  # one for all threads: CLOCK_MONOTONIC
         arrived, spins = self.arrived, 0
@@ -251,7 +258,9 @@ class _Thread(threading.Thread):
 def record(
     containers: Sequence[Any], operations: dict[str, Callable[..., Any]], programs: Sequence[Sequence[Program]]
 ) -> Iterator[list[Call]]:
-    """One history for each container: programs[i][t] is what thread t calls on container i. Threads begin a container together."""
+    """One history for each container: programs[i][t] is what thread t calls on container i. Threads begin a
+    container together.
+    """
     threads = len(programs[0])
     arrived = [0] * threads
     workers = [_Thread(number, arrived, containers, operations, programs) for number in range(threads)]
@@ -267,7 +276,9 @@ def record(
 
 
 def map_programs(chance: random.Random, names: Sequence[str], *, threads: int, calls: int, keys: int) -> list[Program]:
-    """Random calls on few keys. Values that are set are different from each other, but for few that replace_if can expect."""
+    """Random calls on few keys. Values that are set are different from each other, but for few that replace_if can
+    expect.
+    """
     programs = []
     for thread in range(threads):
         program: list[tuple[str, tuple[Any, ...]]] = []
@@ -294,7 +305,8 @@ def queue_programs(chance: random.Random, *, threads: int, calls: int) -> list[P
     ]
 
 
-# ---- how the calls of the models are made ------------------------------------------------------------------------------
+# ---- how the calls of the models are made
+# ------------------------------------------------------------------------------
 
 
 def _delete(container: Any, key: Any) -> bool:

@@ -1,4 +1,5 @@
-/* smr_driver.c: what tests/profiling/test_smr.py does to domains of safe memory reclamation, through the installed libcc. */
+/* smr_driver.c: what tests/profiling/test_smr.py does to domains of safe memory reclamation, through the installed
+ * libcc. */
 #include <cc/smr.h>
 
 #include <string.h>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shlex
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def build_driver(directory: Path) -> Driver:
     if compiler is None:
         pytest.skip("no C compiler is installed")
     command = [sys.executable, "-P", "-m", "concurrent_collections", "config", "--cflags", "--libs"]
-    flags = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    flags = shlex.split(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     library = directory / "libdriver.so"
     line = [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", SOURCE, "-o", library, *flags]
     subprocess.run(line, check=True)

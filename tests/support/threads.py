@@ -1,4 +1,6 @@
-"""Threads of tests: that begin together and report their errors, that are waited for, that are interrupted while they wait."""
+"""Threads of tests: that begin together and report their errors, that are waited for, that are interrupted while
+they wait.
+"""
 
 from __future__ import annotations
 

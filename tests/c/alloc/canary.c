@@ -1,5 +1,5 @@
-/* canary.c: not a test but a fault that the sanitizer and valgrind builds must report: a use after cc_free, in the way that the
- * first argument names. */
+/* canary.c: not a test but a fault that the sanitizer and valgrind builds must report: a use after cc_free, in the
+ * way that the first argument names. */
 #include "cc/alloc.h"
 
 #include "../check.h"

@@ -1,4 +1,5 @@
-/* test_alloc.c: what cc/alloc.h promises of every function that hands out or takes back memory, with statistics off and on. */
+/* test_alloc.c: what cc/alloc.h promises of every function that hands out or takes back memory, with statistics off
+ * and on. */
 #include "cc/alloc.h"
 
 #include "../check.h"

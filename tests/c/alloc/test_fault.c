@@ -1,5 +1,5 @@
-/* test_fault.c: every public function that takes memory, with its n-th request failing, for all n: NULL or success, counters
- * right, nothing lost.
+/* test_fault.c: every public function that takes memory, with its n-th request failing, for all n: NULL or success,
+ * counters right, nothing lost.
  * variants: fault fault-libc */
 #include "alloc/alloc_internal.h"
 #include "base/fault.h"

@@ -23,8 +23,8 @@ static void test_selected_is_told(void) {
 }
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(CHECK_VALGRIND)
-/* glibc's own figures grow by what is allocated under "libc", and not by what mimalloc gives. A malloc inside libcc that was
- * mimalloc's under another name would fail this. */
+/* glibc's own figures grow by what is allocated under "libc", and not by what mimalloc gives. A malloc inside libcc
+ * that was mimalloc's under another name would fail this. */
 static void test_libc_is_the_processes_malloc(void) {
     enum { BLOCKS = 1000, SIZE = 3000 }; /* larger than what glibc keeps for its threads */
     static void *blocks[BLOCKS];

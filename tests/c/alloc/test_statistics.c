@@ -36,7 +36,8 @@ static void begin(void) {
     check_model();
 }
 
-/* Bytes of the block that was just allocated: those usable, unless it was aligned and so begins inside a larger block. */
+/* Bytes of the block that was just allocated: those usable, unless it was aligned and so begins inside a larger
+ * block. */
 static uint64_t bytes_of(const void *pointer, bool aligned) {
     uint64_t bytes = cc_alloc_stats_snapshot().alloc_block_bytes - model.alloc_block_bytes;
     size_t usable = cc_usable_size(pointer);
@@ -167,7 +168,8 @@ static void test_bytes_are_the_callers(void) {
     check_model();
 }
 
-/* A pointer that was aligned may lie inside its block: then fewer bytes are usable, and the totals balance all the same. */
+/* A pointer that was aligned may lie inside its block: then fewer bytes are usable, and the totals balance all the
+ * same. */
 static void test_aligned_blocks_balance(void) {
     begin();
     for (size_t alignment = 1; alignment <= (size_t)1 << 22; alignment *= 2) {

@@ -1,5 +1,5 @@
-/* test_storm.c: eight threads allocate and free across each other while another takes snapshots: exact afterwards against the
- * threads' own arithmetic, never negative in between. */
+/* test_storm.c: eight threads allocate and free across each other while another takes snapshots: exact afterwards
+ * against the threads' own arithmetic, never negative in between. */
 #include "cc/alloc.h"
 
 #include <stdatomic.h>
@@ -78,7 +78,8 @@ static void storm(size_t index, void *rounds) {
     }
 }
 
-/* Nothing is freed more often than allocated; no sum shrinks. Bytes are left out: an unsized free credits more than was asked. */
+/* Nothing is freed more often than allocated; no sum shrinks. Bytes are left out: an unsized free credits more than
+ * was asked. */
 static void sample(size_t index, void *unused) {
     (void)index, (void)unused;
     cc_alloc_snapshot_t last = cc_alloc_stats_snapshot();

@@ -1,4 +1,5 @@
-/* test_records.c: base/records.h: records keep what they hold while they are free, come back latest first, and all go at once. */
+/* test_records.c: base/records.h: records keep what they hold while they are free, come back latest first, and all
+ * go at once. */
 #include "base/records.h"
 
 #include "../check.h"

@@ -1,4 +1,5 @@
-/* test_elimination.c: the places where puts and gets of a stack meet, which they seldom come to: offers and acceptances alone. */
+/* test_elimination.c: the places where puts and gets of a stack meet, which they seldom come to: offers and
+ * acceptances alone. */
 #include "../../../csrc/collections/stack.c"
 
 #include "../check.h"

@@ -1,4 +1,5 @@
-/* test_map.c: the ordered map against a model, one thread: all operations, all ways to tell keys, prompt and deferred. */
+/* test_map.c: the ordered map against a model, one thread: all operations, all ways to tell keys, prompt and
+ * deferred. */
 #include "map_objects.h"
 
 enum { RANGE = 1500 };

@@ -1,4 +1,5 @@
-/* test_map_hostile.c: comparisons that fail, that use the map they are called by, that change their mind, that take for ever. */
+/* test_map_hostile.c: comparisons that fail, that use the map they are called by, that change their mind, that take
+ * for ever. */
 #include <unistd.h>
 
 #include "map_objects.h"
@@ -104,7 +105,8 @@ static void test_failing(bool deferred) {
     finish();
 }
 
-/* Bounds are compared in each leaf: the n-th comparison fails, the call says so, and the next one goes on from where it was. */
+/* Bounds are compared in each leaf: the n-th comparison fails, the call says so, and the next one goes on from where
+ * it was. */
 static void test_a_failing_scan(void) {
     static const cc_map_type_t type = {COUNTING, .compare = failing};
     enum { FAILS = 40, LAST = RANGE - 10 };
@@ -255,7 +257,8 @@ static void sleep_inside(size_t index, void *argument) {
     release_object((object_t *)key.object);
 }
 
-/* A comparison that does not end holds back no writer, not even of the object that it looks at, and no memory but that object's. */
+/* A comparison that does not end holds back no writer, not even of the object that it looks at, and no memory but
+ * that object's. */
 static void test_a_comparison_that_sleeps(void) {
     static const cc_map_type_t type = {COUNTING, .compare = sleeping, .deferred = true};
     cc_smr_t *domain = cc_smr_create(CC_SMR_EPOCH, NULL);

@@ -159,7 +159,8 @@ static void test_neighbours(void) {
     cc_map_destroy(shared.map);
 }
 
-/* Of each ten, 0 is there always, and 5 only while 4 is: who asks for what follows 0 never gets 5, though 4 and 5 may lie in two leaves. */
+/* Of each ten, 0 is there always, and 5 only while 4 is: who asks for what follows 0 never gets 5, though 4 and 5
+ * may lie in two leaves. */
 enum { TENS = 24 };
 
 static void write_pairs(shared_t *all, uint64_t *random) {

@@ -1,5 +1,5 @@
-/* test_queue_threads.c: queue and stack between threads: nothing is lost, nothing comes twice, each producer's order is kept, bounds
- * hold, closing is final; and short histories of a queue are linearizable. */
+/* test_queue_threads.c: queue and stack between threads: nothing is lost, nothing comes twice, each producer's order
+ * is kept, bounds hold, closing is final; and short histories of a queue are linearizable. */
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -151,9 +151,9 @@ static void test_nobody_is_refused_without_reason(void) {
 
 /* ---- linearizability ------------------------------------------------------------------------------------------------ */
 
-/* With distinct values a history of a queue is linearizable unless it shows one of four patterns (Henzinger, Sezgin & Vafeiadis,
- * CONCUR 2013): a value got that was not put, or got before; one got twice; two got (or one got and one left) against the order in
- * which they were put; an empty answer while there was a value all the time. */
+/* With distinct values a history of a queue is linearizable unless it shows one of four patterns (Henzinger, Sezgin
+ * & Vafeiadis, CONCUR 2013): a value got that was not put, or got before; one got twice; two got (or one got and one
+ * left) against the order in which they were put; an empty answer while there was a value all the time. */
 enum { ACTORS = 3, CALLS = 8, HISTORIES = 8000 };
 
 typedef struct {
@@ -213,8 +213,8 @@ static void judge(history_t *history, const call_t *calls) {
         const call_t *get = &calls[i];
         if (get->put || get->value != 0) continue;
         history->empties++;
-        /* Some moment of the call is within no value's certain stay, from the end of its put to the beginning of its get: it is enough to
-         * try the beginning and where a stay ends. */
+        /* Some moment of the call is within no value's certain stay, from the end of its put to the beginning of its
+         * get: it is enough to try the beginning and where a stay ends. */
         bool possible = false;
         for (size_t v = 0; v <= TOTAL && !possible; v++) {
             if (v > 0 && gets[v] == NULL) continue;

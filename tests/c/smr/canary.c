@@ -1,5 +1,5 @@
-/* canary.c: not a test but the stress with nodes freed where they should be retired, with the scheme that the first argument names:
- * every build that watches memory must report it. */
+/* canary.c: not a test but the stress with nodes freed where they should be retired, with the scheme that the first
+ * argument names: every build that watches memory must report it. */
 #define RETIRE_AT_ONCE
 #include "stress.h"
 

@@ -1,6 +1,6 @@
-/* structures.h: a Treiber stack and a Michael-Scott queue over cc/smr.h, for the tests. Each node is stamped while it lives: whoever
- * finds another stamp has read a node that was freed. With RETIRE_AT_ONCE defined nodes are freed where they should be retired:
- * what the tests must then notice. */
+/* structures.h: a Treiber stack and a Michael-Scott queue over cc/smr.h, for the tests. Each node is stamped while
+ * it lives: whoever finds another stamp has read a node that was freed. With RETIRE_AT_ONCE defined nodes are freed
+ * where they should be retired: what the tests must then notice. */
 #ifndef STRUCTURES_H
 #define STRUCTURES_H
 

@@ -1,5 +1,5 @@
-/* test_fork.c: a child of a process whose threads retire, scan, come and go. (The sanitizers take locks of their own that a fork does
- * not quiesce.)
+/* test_fork.c: a child of a process whose threads retire, scan, come and go. (The sanitizers take locks of their own
+ * that a fork does not quiesce.)
  * variants: release debug nostats valgrind */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* test_groups.c: lists and groups of retired nodes (smr/smr_internal.h): nothing is lost, and what a group says of its nodes holds. */
+/* test_groups.c: lists and groups of retired nodes (smr/smr_internal.h): nothing is lost, and what a group says of
+ * its nodes holds. */
 #include "smr/smr_internal.h"
 
 #include "../check.h"

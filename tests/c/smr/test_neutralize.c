@@ -1,5 +1,5 @@
-/* test_neutralize.c: DEBRA+'s signals: a stalled search is interrupted and begins anew, what is not a search is waited for, and
- * a signal that is blocked, ignored or handled by others is noticed. */
+/* test_neutralize.c: DEBRA+'s signals: a stalled search is interrupted and begins anew, what is not a search is
+ * waited for, and a signal that is blocked, ignored or handled by others is noticed. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdatomic.h>

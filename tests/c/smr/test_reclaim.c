@@ -1,4 +1,5 @@
-/* test_reclaim.c: which nodes are freed when: sections, intervals, batches, polls, drains, free functions that retire. */
+/* test_reclaim.c: which nodes are freed when: sections, intervals, batches, polls, drains, free functions that
+ * retire. */
 #include <stdatomic.h>
 
 #include "cc/smr.h"

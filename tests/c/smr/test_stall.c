@@ -1,5 +1,5 @@
-/* test_stall.c: what is pending while one thread sleeps inside a section and the others go on. benchmarks/c/smr_stall.c prints
- * the whole curve. */
+/* test_stall.c: what is pending while one thread sleeps inside a section and the others go on.
+ * benchmarks/c/smr_stall.c prints the whole curve. */
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -77,7 +77,8 @@ static uint64_t pending_under_stall(cc_smr_scheme_t scheme, const cc_smr_options
     check_start(&sleeper, sleep_in_section, &stall);
     while (!atomic_load(&stall.asleep)) usleep(100);
     check_threads(RETIRERS, replace_nodes, &stall);
-    /* Exact now that nobody retires. (Who reads it beside retiring threads reads nodes and bytes one after the other.) */
+    /* Exact now that nobody retires. (Who reads it beside retiring threads reads nodes and bytes one after the
+     * other.) */
     cc_smr_stats_t stats = sample(&stall);
     CHECK_EQUAL(stats.pending_bytes, SIZE * stats.pending_nodes);
     CHECK(scheme != CC_SMR_EPOCH || stats.pending_nodes > 0);

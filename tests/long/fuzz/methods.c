@@ -1,5 +1,5 @@
-/* methods.c: libFuzzer target for static and buddy: the input is a program of allocations, frees and resizings, each step of which
- * is compared with the model of tests/c/methods. Prints at the end how many operations that were. */
+/* methods.c: libFuzzer target for static and buddy: the input is a program of allocations, frees and resizings, each
+ * step of which is compared with the model of tests/c/methods. Prints at the end how many operations that were. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +29,8 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
     return atexit(print_operations);
 }
 
-/* Two bytes: kind of allocator with its smallest block, and the buffer's length. Then two for each step: what is done, and to
- * which block or with which size. */
+/* Two bytes: kind of allocator with its smallest block, and the buffer's length. Then two for each step: what is
+ * done, and to which block or with which size. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 4) return -1;
     size_t min_block = data[0] % 4 < 2 ? 0 : (size_t)8 << data[0] / 4 % 4, bytes = 1100 + data[1] * 31u;

@@ -2,8 +2,9 @@
 
     python tests/long/fuzz/run.py [--operations N] [--seed N]
 
-compiles tests/long/fuzz/methods.c with clang and runs it until N operations (a million by default) have been compared with
-the model. What it found before is kept in build/fuzz/corpus and is tried first; a failing input is kept in build/fuzz.
+compiles tests/long/fuzz/methods.c with clang and runs it until N operations (a million by default) have been compared
+with the model. What it found before is kept in build/fuzz/corpus and is tried first; a failing input is kept in
+build/fuzz.
 """
 
 from __future__ import annotations

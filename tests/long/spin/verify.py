@@ -71,7 +71,9 @@ LONG = [
 
 
 def verify(run: Run, *, long: bool = False) -> str:
-    """Runs it; returns "holds" or "violated", or raises RuntimeError with what spin, the compiler or the search said."""
+    """Runs it; returns "holds" or "violated", or raises RuntimeError with what spin, the compiler or the search
+    said.
+    """
 
     def call(*command: str) -> str:
         result = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,6 +1,6 @@
-/* fixture.c: what SQLite's testfixture is linked with in the place of two of its functions, whose own forms were renamed to
- * …Own: the one that chooses the default allocator, and the one that gives out memsys5. So SQLite's tests run on libcc from
- * before main on, also when they ask for the default anew.
+/* fixture.c: what SQLite's testfixture is linked with in the place of two of its functions, whose own forms were
+ * renamed to …Own: the one that chooses the default allocator, and the one that gives out memsys5. So SQLite's tests
+ * run on libcc from before main on, also when they ask for the default anew.
  *
  *   CC_FIXTURE_BACKEND   own (SQLite's default), memsys5 (its own, on 64 MiB), or a backend of libcc
  *   CC_FIXTURE_MEMSYS5   own, or buddy: what SQLITE_CONFIG_HEAP installs

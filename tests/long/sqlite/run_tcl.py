@@ -3,11 +3,12 @@
 
     tests/long/sqlite/run_tcl.py [--quick] [--backends NAME,…] [--tests NAME,…]
 
-SQLite's source comes from tests/tools/sqlite-source. Its testfixture is built once (a minute; kept in the cache beside the
-source) with two functions replaced: see fixture.c. A backend passes when no test fails on it that does not fail on SQLite's
-default allocator, and when the fixture counted calls of it. malloc5-6.2.2 and 6.2.3 expect a block of 1296 bytes to be
-smaller than 1500: buddy and SQLite's memsys5 round it up to 2048 and fail them, and on buddy they are left out as long as memsys5
-fails them too. mem5.test runs on our buddy in memsys5's place. Needs tcl-dev, a C compiler and make.
+SQLite's source comes from tests/tools/sqlite-source. Its testfixture is built once (a minute; kept in the cache beside
+the source) with two functions replaced: see fixture.c. A backend passes when no test fails on it that does not fail on
+SQLite's default allocator, and when the fixture counted calls of it. malloc5-6.2.2 and 6.2.3 expect a block of 1296
+bytes to be smaller than 1500: buddy and SQLite's memsys5 round it up to 2048 and fail them, and on buddy they are left
+out as long as memsys5 fails them too. mem5.test runs on our buddy in memsys5's place. Needs tcl-dev, a C compiler and
+make.
 """
 
 from __future__ import annotations
