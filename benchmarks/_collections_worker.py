@@ -85,9 +85,15 @@ QUEUES = {
         "collections", "deque", "get()", "put(key)", bound="put, get = container.append, container.popleft"
     ),
     "ft_utils ConcurrentDeque": Container(
-        "ft_utils.concurrency", "ConcurrentDeque", "get()", "put(key)", bound="put, get = container.append, container.popleft"
+        "ft_utils.concurrency",
+        "ConcurrentDeque",
+        "get()",
+        "put(key)",
+        bound="put, get = container.append, container.popleft",
     ),
-    "ft_utils StdConcurrentQueue": Container("ft_utils.concurrency", "StdConcurrentQueue", "get()", "put(key)", bound=_QUEUE),
+    "ft_utils StdConcurrentQueue": Container(
+        "ft_utils.concurrency", "StdConcurrentQueue", "get()", "put(key)", bound=_QUEUE
+    ),
 }
 
 SINGLE = """
@@ -152,7 +158,9 @@ def make_program(chance: random.Random, workload: str, kind: str, count: int, en
     return draw(count)
 
 
-def elapsed(loops: Sequence[Callable[..., None]], number: int, make: Callable[[int], list[Any]], *shared: Any) -> list[float]:
+def elapsed(
+    loops: Sequence[Callable[..., None]], number: int, make: Callable[[int], list[Any]], *shared: Any
+) -> list[float]:
     """For each loop the seconds from the first thread's start to the last one's end; with one thread its processor
     time, which others on the machine disturb less. Each thread makes its program itself: what another thread has
     made costs a free-threaded interpreter locked instructions to count references to.
@@ -247,7 +255,13 @@ def measure_bytes(name: str, kind: str, entries: int) -> None:
         container[key] = key
     gc.collect()
     grown = resident() - before
-    result = {"container": name, "keys": kind, "entries": entries, "workload": "bytes", "bytes_per_entry": grown / entries}
+    result = {
+        "container": name,
+        "keys": kind,
+        "entries": entries,
+        "workload": "bytes",
+        "bytes_per_entry": grown / entries,
+    }
     if hasattr(container, "memory_usage"):
         usage = container.memory_usage()
         result["own_bytes_per_entry"] = getattr(usage, "total_bytes", usage) / entries
@@ -266,7 +280,13 @@ def main(arguments: list[str]) -> None:
     else:
         name, kind, entries, threads, workloads, count, repeats = rest
         measure_speed(
-            name, kind, int(entries), [int(n) for n in threads.split(",")], workloads.split(","), int(count), int(repeats)
+            name,
+            kind,
+            int(entries),
+            [int(n) for n in threads.split(",")],
+            workloads.split(","),
+            int(count),
+            int(repeats),
         )
 
 

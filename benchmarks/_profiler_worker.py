@@ -175,7 +175,10 @@ def main() -> None:
             tuples()
     # All modes import the same, and the collector leaves that alone: how often it looks at how much is half of a
     # workload's time.
-    for module in ("concurrent_collections.profiling.profiler", "subprocess"):  # platform, which stop() asks, imports the second
+    for module in (
+        "concurrent_collections.profiling.profiler",
+        "subprocess",
+    ):  # platform, which stop() asks, imports the second
         importlib.import_module(module)
     gc.collect()
     gc.freeze()

@@ -26,7 +26,9 @@ def run(*command: object, **variables: str) -> list[dict[str, Any]]:
     """The lines of JSON that a program prints. What the environment says to mimalloc and the linker stays out,
     `variables` go in.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MIMALLOC_", "LD_PRELOAD"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MIMALLOC_", "LD_PRELOAD"))
+    }
     output = subprocess.run(
         [str(part) for part in command], check=True, env=environment | variables, stdout=subprocess.PIPE, text=True
     ).stdout

@@ -47,7 +47,8 @@ def measure(rounds: int, pairs: int) -> list[dict]:
     for result in run(program, shared, rounds, pairs):
         samples = result.pop("nanoseconds")
         results.append(
-            result | {"median": statistics.median(samples), "min": min(samples), "max": max(samples), "rounds": len(samples)}
+            result
+            | {"median": statistics.median(samples), "min": min(samples), "max": max(samples), "rounds": len(samples)}
         )
     return results
 
@@ -75,7 +76,9 @@ def judge(results: list[dict]) -> list[dict]:
 
 
 def print_table(results: list[dict], judged: list[dict]) -> None:
-    print("ns of processor time for one allocation and its free: median (min..max) of the rounds, and times mi's median")
+    print(
+        "ns of processor time for one allocation and its free: median (min..max) of the rounds, and times mi's median"
+    )
     print("pair: freed at once; batch: 128 allocated, then freed; ring: freed by another thread, both threads' time\n")
     groups = collections.defaultdict(list)
     for result in results:

@@ -129,7 +129,12 @@ def compile_program(program: Program, library: Path) -> list[str] | None:
     command += ["-O2", "-g1", "-pthread", f"-I{build.INCLUDE}", f"-DPEER={program.peer}", *program.defines]
     if program.header is not None:
         text, language = f"#include <{program.header}>\n", "c++" if source.suffix == ".cpp" else "c"
-        if subprocess.run([*command, "-E", f"-x{language}", "-"], input=text, capture_output=True, text=True).returncode != 0:
+        if (
+            subprocess.run(
+                [*command, "-E", f"-x{language}", "-"], input=text, capture_output=True, text=True
+            ).returncode
+            != 0
+        ):
             print(f"left out: {program.name}: needs Debian's {program.package}", file=sys.stderr)
             return None
     libraries = [f"-l{name}" for name in program.libraries]
@@ -186,7 +191,9 @@ def millions(value: float | None) -> str:
     return "–" if value is None else f"{value / 1e6:.2f}" if value < 1e7 else f"{value / 1e6:.1f}"
 
 
-def measure_maps(commands: dict[str, list[str]], sizes: list[int], milliseconds: int, rounds: int, preload: Path | None) -> Samples:
+def measure_maps(
+    commands: dict[str, list[str]], sizes: list[int], milliseconds: int, rounds: int, preload: Path | None
+) -> Samples:
     samples = Samples()
     for size in sizes:
         for _ in range(rounds):
@@ -241,7 +248,9 @@ def report_queues(samples: Samples, commands: dict[str, list[str]], aims: list[d
     columns = [(workload, n) for workload in QUEUE_WORKLOADS for n in THREADS if not (workload == "halves" and n == 1)]
     rows = [[name, *(millions(samples.median(name, *column)) for column in columns)] for name in commands]
     legend = "; ".join(f"{workload}: {meaning}" for workload, meaning in QUEUE_WORKLOADS.items())
-    _report.print_table(f"Queues in C, M/s ({legend}; threads)", ["queue", *(f"{workload} {n}" for workload, n in columns)], rows)
+    _report.print_table(
+        f"Queues in C, M/s ({legend}; threads)", ["queue", *(f"{workload} {n}" for workload, n in columns)], rows
+    )
     for name in ("cc_queue", "cc_queue unbounded"):
         for n, limit in QUEUE_AIMS.items():
             judge(aims, f"{name}, pairs, threads {n}: per second", samples.median(name, "pairs", n), limit, "")
@@ -285,7 +294,9 @@ def measure_python(
         for size in sizes:
             for kind in ("int", "str"):
                 for name in maps:
-                    for line in interpreter.run("speed", name, kind, size, threads, ",".join(MAP_WORKLOADS), operations, repeats):
+                    for line in interpreter.run(
+                        "speed", name, kind, size, threads, ",".join(MAP_WORKLOADS), operations, repeats
+                    ):
                         samples.add((name, kind, size, line["workload"], line["threads"]), line["rate"])
         for name in QUEUES:
             if name in interpreter.containers:
@@ -304,10 +315,16 @@ def report_python(interpreter: Interpreter, samples: Samples, sizes: list[int], 
         for kind in ("int", "str"):
             rows = []
             for name in (name for name in MAPS if name in interpreter.containers):
-                rates = [millions(samples.median(name, kind, size, workload, n)) for workload in MAP_WORKLOADS for n in THREADS]
+                rates = [
+                    millions(samples.median(name, kind, size, workload, n))
+                    for workload in MAP_WORKLOADS
+                    for n in THREADS
+                ]
                 rows.append([name, *rates, f"{samples.median(name, kind, 'bytes'):.0f}"])
             header = ["map", *(f"{workload} {n}" for workload in MAP_WORKLOADS for n in THREADS), "bytes per entry"]
-            _report.print_table(f"Python {version}, {kind} keys, {size:,} entries, M operations/s net of the loop", header, rows)
+            _report.print_table(
+                f"Python {version}, {kind} keys, {size:,} entries, M operations/s net of the loop", header, rows
+            )
             for (aimed, n), factor in PYTHON_MAP_AIMS.items():
                 ours = samples.median("SkipListMap", kind, size, "mixed", n)
                 theirs = samples.median("SortedDict + Lock", kind, size, "mixed", n)
@@ -321,14 +338,20 @@ def report_python(interpreter: Interpreter, samples: Samples, sizes: list[int], 
         BYTES_AIM, "bytes", least=False,
     )  # fmt: skip
     rows = [
-        [name, *(millions(samples.median(name, "pairs", n)) for n in THREADS)] for name in QUEUES if name in interpreter.containers
+        [name, *(millions(samples.median(name, "pairs", n)) for n in THREADS)]
+        for name in QUEUES
+        if name in interpreter.containers
     ]
-    _report.print_table(f"Python {version}, put and get, M pairs/s net of the loop", ["queue", *map(str, THREADS)], rows)
+    _report.print_table(
+        f"Python {version}, put and get, M pairs/s net of the loop", ["queue", *map(str, THREADS)], rows
+    )
     for n, factor in PYTHON_QUEUE_AIMS.items():
         names = ("LockFreeQueue", "queue.SimpleQueue", "collections.deque")
         ours, theirs, bare = (samples.median(name, "pairs", n) for name in names)
         if ours and theirs and bare:
-            text = f"Python {version}, LockFreeQueue, threads {n}: times SimpleQueue (a bare deque: {bare / theirs:.2f}x)"
+            text = (
+                f"Python {version}, LockFreeQueue, threads {n}: times SimpleQueue (a bare deque: {bare / theirs:.2f}x)"
+            )
             judge(aims, text, ours / theirs, factor, "x")
 
 
@@ -355,7 +378,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--python", action="append", metavar="PYTHON", help="interpreter with the package installed")
     parser.add_argument("--python-sizes", type=parse_sizes, default=[1000, 100_000], help="entries of maps in Python")
     parser.add_argument("--operations", type=int, default=200_000, help="of each measurement in Python")
-    parser.add_argument("--preload", type=Path, metavar="LIBRARY", help="an allocator for the peers in C, e.g. libmimalloc.so")
+    parser.add_argument(
+        "--preload", type=Path, metavar="LIBRARY", help="an allocator for the peers in C, e.g. libmimalloc.so"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     parts = options.part or ["maps", "queues", "python"]
@@ -386,7 +411,9 @@ def main(arguments: list[str]) -> int:
         results["python"] = {}
         for python in options.python or [sys.executable]:
             interpreter = Interpreter.look(python)
-            samples = measure_python(interpreter, options.python_sizes, options.operations, repeats, options.rounds, bytes_at)
+            samples = measure_python(
+                interpreter, options.python_sizes, options.operations, repeats, options.rounds, bytes_at
+            )
             report_python(interpreter, samples, options.python_sizes, aims)
             results["python"][interpreter.version] = [
                 {"key": list(key), "median": statistics.median(values), "min": min(values), "max": max(values)}

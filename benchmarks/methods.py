@@ -18,7 +18,14 @@ from pathlib import Path
 from ._programs import BUILD, HERE, ROOT, build_module, run
 from ._report import machine, print_table, result_file, round_ratios, write_json
 
-PAIRS = [("buddy", "memsys5"), ("static", "mem3"), ("system", "glibc"), ("mimalloc", "mi"), ("core_plain", "mi"), ("core", "mi")]
+PAIRS = [
+    ("buddy", "memsys5"),
+    ("static", "mem3"),
+    ("system", "glibc"),
+    ("mimalloc", "mi"),
+    ("core_plain", "mi"),
+    ("core", "mi"),
+]
 
 
 def sqlite_libraries(build) -> list[Path]:
@@ -66,8 +73,12 @@ def print_speed(results: list[dict]) -> dict[str, dict[str, float]]:
             threads = f", {result['threads']} threads" if result["threads"] > 1 else ""
             groups[f"{result['workload']}{size}{threads}"][result["peer"]] = result["nanoseconds"]
     names = list(next(iter(groups.values())))
-    rows = [[workload, *(f"{statistics.median(peers[name]):.1f}" for name in names)] for workload, peers in groups.items()]
-    print_table("ns of processor time for one allocation and its free, median of the rounds", ["workload", *names], rows)
+    rows = [
+        [workload, *(f"{statistics.median(peers[name]):.1f}" for name in names)] for workload, peers in groups.items()
+    ]
+    print_table(
+        "ns of processor time for one allocation and its free, median of the rounds", ["workload", *names], rows
+    )
     ratios = round_ratios(groups, PAIRS)
     rows = [[pair, *(f"{ratio:.2f}" for ratio in found.values())] for pair, found in ratios.items()]
     print_table("time relative to the peer, median of the rounds' ratios", ["pair", *groups], rows)
@@ -89,7 +100,12 @@ def print_memory(results: list[dict]) -> None:
         rows,
     )
     rows = [
-        [f"{r['largest']:,}", f"{r['worst_case']:,}", f"{r['filled'] / r['worst_case']:.2f}", f"{r['buffer'] / r['worst_case']:.2f}"]
+        [
+            f"{r['largest']:,}",
+            f"{r['worst_case']:,}",
+            f"{r['filled'] / r['worst_case']:.2f}",
+            f"{r['buffer'] / r['worst_case']:.2f}",
+        ]
         for r in results
         if "worst_case" in r
     ]
@@ -102,7 +118,9 @@ def print_memory(results: list[dict]) -> None:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks methods", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few and short rounds, without SQLite: shows that it runs, no more")
+    parser.add_argument(
+        "--quick", action="store_true", help="few and short rounds, without SQLite: shows that it runs, no more"
+    )
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--count", type=int, default=200_000, help="allocations in a round")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -113,5 +131,8 @@ def main(arguments: list[str]) -> int:
         results = measure(options.rounds, options.count, with_sqlite=True)
     ratios = print_speed(results)
     print_memory(results)
-    write_json(options.json or result_file("methods", quick=options.quick), {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results})
+    write_json(
+        options.json or result_file("methods", quick=options.quick),
+        {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results},
+    )
     return 0

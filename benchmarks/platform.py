@@ -72,7 +72,9 @@ def print_speed(results: list[dict]) -> dict[str, dict[str, float]]:
     cases = by_case(results)
     names = list(next(iter(cases.values())))
     rows = [[case, *(f"{statistics.median(peers[name]):.2f}" for name in names)] for case, peers in cases.items()]
-    print_table("ns of processor time for one allocation and its free, median of the rounds", ["workload", *names], rows)
+    print_table(
+        "ns of processor time for one allocation and its free, median of the rounds", ["workload", *names], rows
+    )
     ratios = round_ratios(cases, PAIRS)
     rows = [[case, *(f"{found[case]:.2f}" for found in ratios.values())] for case in cases]
     print_table("time relative to the peer, median of the rounds' ratios", ["workload", *ratios], rows)
@@ -95,7 +97,9 @@ def print_heaps(results: list[dict]) -> None:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks platform", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few and short rounds, without Wine: shows that it runs, no more")
+    parser.add_argument(
+        "--quick", action="store_true", help="few and short rounds, without Wine: shows that it runs, no more"
+    )
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--pairs", type=int, default=200_000, help="allocations in a round")
     parser.add_argument("--blocks", type=int, default=1_000_000, help="blocks in a heap")
@@ -109,5 +113,8 @@ def main(arguments: list[str]) -> int:
         heaps += measure_wine(heap_rounds, blocks)
     ratios = print_speed(results)
     print_heaps(heaps)
-    write_json(options.json or result_file("platform", quick=options.quick), {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "heaps": heaps})
+    write_json(
+        options.json or result_file("platform", quick=options.quick),
+        {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "heaps": heaps},
+    )
     return 0

@@ -23,7 +23,18 @@ from . import _report as report
 WORKER = Path(__file__).with_name("_profiler_worker.py")
 HEAVY = ["tuples", "json_round_trip", "string_dict", "objects", "log_lines"]
 OTHERS = ["richards", "nbody", "fannkuch", "deltablue"]
-MODES = ["off", "idle", "hooks", "rate 0.01", "512 KiB", "exact", "exact+latency", "leaks+stacks", "tracemalloc", "memray"]
+MODES = [
+    "off",
+    "idle",
+    "hooks",
+    "rate 0.01",
+    "512 KiB",
+    "exact",
+    "exact+latency",
+    "leaks+stacks",
+    "tracemalloc",
+    "memray",
+]
 
 
 REPEATS = 5  # of a workload in each round, of which the fastest counts
@@ -106,8 +117,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks profiler", description=__doc__)
     parser.add_argument("--python", action="append", help="interpreter to measure, with the package installed")
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--quick", action="store_true", help="two workloads, once, no live-block series: shows that it runs, no more")
-    parser.add_argument("--live", type=int, default=10_000_000, help="most live blocks of the live-block series; 0: no series")
+    parser.add_argument(
+        "--quick", action="store_true", help="two workloads, once, no live-block series: shows that it runs, no more"
+    )
+    parser.add_argument(
+        "--live", type=int, default=10_000_000, help="most live blocks of the live-block series; 0: no series"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     rounds = 1 if options.quick else options.rounds

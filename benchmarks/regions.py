@@ -22,7 +22,13 @@ from pathlib import Path
 from ._programs import BUILD, HERE, ROOT, build_module, run
 from ._report import machine, print_table, result_file, round_ratios, write_json
 
-RATIOS = [("apr_pool", "cc_arena"), ("obstack", "cc_arena"), ("talloc", "cc_arena"), ("mi_malloc", "cc_arena"), ("apr_pool", "cc_heap")]
+RATIOS = [
+    ("apr_pool", "cc_arena"),
+    ("obstack", "cc_arena"),
+    ("talloc", "cc_arena"),
+    ("mi_malloc", "cc_arena"),
+    ("apr_pool", "cc_heap"),
+]
 POOL_RATIOS = [
     ("boost lockfree", "cc_pool"), ("boost lockfree fixed", "cc_pool"), ("boost lockfree fixed", "cc_pool fixed"),
     ("boost pool + mutex", "cc_pool"), ("mi_malloc", "cc_pool"), ("boost pool", "cc_pool, one owner"),
@@ -30,7 +36,13 @@ POOL_RATIOS = [
 
 
 def compiled(build, library: Path, source: Path, packages: list[str]) -> Path:
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", *packages], check=True, capture_output=True, text=True).stdout.split() if packages else []
+    flags = (
+        subprocess.run(
+            ["pkg-config", "--cflags", "--libs", *packages], check=True, capture_output=True, text=True
+        ).stdout.split()
+        if packages
+        else []
+    )
     cpp = source.suffix == ".cpp"
     compiler = shlex.split(os.environ.get("CXX", "c++")) if cpp else build.compiler()
     program = BUILD / source.stem
@@ -59,20 +71,27 @@ def print_speed(results: list[dict]) -> dict[str, dict[str, float]]:
         groups: dict[str, dict[str, list[float]]] = collections.defaultdict(lambda: collections.defaultdict(list))
         for result in results:
             if (result["workload"] == "pool") == pool:
-                name = f"{result['threads']} threads" if pool else f"{result['workload']} {result['size'] or ''}".strip()
+                name = (
+                    f"{result['threads']} threads" if pool else f"{result['workload']} {result['size'] or ''}".strip()
+                )
                 groups[name][result["peer"]].append(result["nanoseconds"])
         names = list(next(iter(groups.values())))
         rows = [
             [group, *(f"{statistics.median(peers[name]):.2f}" if name in peers else "" for name in names)]
             for group, peers in groups.items()
         ]
-        title = "ns for a block from the pool and back" if pool else "ns for an allocation with its share of the discarding"
+        title = (
+            "ns for a block from the pool and back" if pool else "ns for an allocation with its share of the discarding"
+        )
         print_table(f"{title}, median of the rounds", ["", *names], rows)
         ratios = round_ratios(groups, pairs)
         print_table(
             "the peer's time relative to ours, median of the rounds' ratios",
             ["", *groups],
-            [[pair, *(f"{values[group]:.2f}" if group in values else "" for group in groups)] for pair, values in ratios.items()],
+            [
+                [pair, *(f"{values[group]:.2f}" if group in values else "" for group in groups)]
+                for pair, values in ratios.items()
+            ],
         )
         found |= ratios
     return found
@@ -93,7 +112,9 @@ def measure_example(rounds: int, lines: int) -> list[dict]:
                 answers.add(done.stdout)
                 figures = json.loads(done.stderr.splitlines()[-1])
                 if number:
-                    results.append({"example": way, "round": number, "lines": lines, "bytes": file.stat().st_size, **figures})
+                    results.append(
+                        {"example": way, "round": number, "lines": lines, "bytes": file.stat().st_size, **figures}
+                    )
             if len(answers) != 1:
                 raise RuntimeError("the two ways gave different results")
     return results
@@ -104,11 +125,17 @@ def print_example(results: list[dict]) -> None:
     for way in ("plain", "regions"):
         mine = [result for result in results if result["example"] == way]
         rows.append(
-            [way, f"{statistics.median(r['seconds'] for r in mine):.3f}", *(f"{statistics.median(r[key] for r in mine) / 2**20:.1f}" for key in ("anonymous", "peak"))]
+            [
+                way,
+                f"{statistics.median(r['seconds'] for r in mine):.3f}",
+                *(f"{statistics.median(r[key] for r in mine) / 2**20:.1f}" for key in ("anonymous", "peak")),
+            ]
         )
     size = results[0]["bytes"] / 2**20
     print_table(
-        f"A CSV file of {results[0]['lines']:,} lines ({size:.0f} MiB)", ["way", "seconds", "own MiB", "peak MiB with the file's pages"], rows
+        f"A CSV file of {results[0]['lines']:,} lines ({size:.0f} MiB)",
+        ["way", "seconds", "own MiB", "peak MiB with the file's pages"],
+        rows,
     )
 
 
@@ -125,7 +152,8 @@ def main(arguments: list[str]) -> int:
         results, example = measure(options.rounds, options.count, 1_000_000), measure_example(options.rounds, 2_000_000)
     ratios = print_speed(results)
     print_example(example)
-    write_json(options.json or result_file("regions", quick=options.quick), {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "example": example})
+    write_json(
+        options.json or result_file("regions", quick=options.quick),
+        {"machine": machine(), "quick": options.quick, "ratios": ratios, "results": results, "example": example},
+    )
     return 0
-
-

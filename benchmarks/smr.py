@@ -40,10 +40,20 @@ def compile_program(name: str, *, peers: bool = False) -> Path:
     build = build_module()
     library = build.build_libcc(BUILD)
     program = BUILD / name
-    command = [*build.compiler(), "-std=gnu11", "-O2", "-falign-loops=32", "-pthread", *build.WARNINGS, f"-I{build.INCLUDE}"]
+    command = [
+        *build.compiler(),
+        "-std=gnu11",
+        "-O2",
+        "-falign-loops=32",
+        "-pthread",
+        *build.WARNINGS,
+        f"-I{build.INCLUDE}",
+    ]
     link = []
     for peer, header in PEER_LIBRARIES.items() if peers else ():
-        test = subprocess.run([*command, "-E", "-xc", "-"], input=f"#include <{header}>\n", capture_output=True, text=True)
+        test = subprocess.run(
+            [*command, "-E", "-xc", "-"], input=f"#include <{header}>\n", capture_output=True, text=True
+        )
         if test.returncode == 0:
             link.append(f"-l{peer}")
     if "-lurcu-memb" in link:
@@ -101,7 +111,8 @@ def print_pending(results: list[dict]) -> None:
         title = f"Most bytes retired and not freed within {milliseconds} ms (million nodes retired meanwhile), "
         title += "one reader asleep inside its section; stopped at 1 GiB" if stalled else "no reader"
         rows = [
-            [peer, *(f"{row[key]['peak_bytes']:,} ({row[key]['retired'] / 1e6:.1f})" for key in keys)] for peer, row in table.items()
+            [peer, *(f"{row[key]['peak_bytes']:,} ({row[key]['retired'] / 1e6:.1f})" for key in keys)]
+            for peer, row in table.items()
         ]
         _report.print_table(title, ["peer", *(f"{n} thread{'s' * (n > 1)}" for _, n in keys)], rows)
 
@@ -110,7 +121,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks smr", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few and short rounds: shows that it runs, no more")
     parser.add_argument("--rounds", type=int, default=31)
-    parser.add_argument("--updates", type=int, default=200_000, help="of a thread in a round; sections are four times as many")
+    parser.add_argument(
+        "--updates", type=int, default=200_000, help="of a thread in a round; sections are four times as many"
+    )
     parser.add_argument("--stall", type=int, default=2000, metavar="MS", help="how long the reader sleeps")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)

@@ -26,7 +26,20 @@ def compile_programs() -> dict[str, Path]:
         object_file = BUILD / f"sqlite3_{name}.o"
         number = name[-1]
         if not object_file.exists() or object_file.stat().st_mtime < (sqlite / "sqlite3.c").stat().st_mtime:
-            build.run([*build.compiler(), "-O2", "-w", "-DHAVE_MALLOC_H", "-DHAVE_MALLOC_USABLE_SIZE", f"-DSQLITE_ENABLE_MEMSYS{number}", "-c", sqlite / "sqlite3.c", "-o", object_file])
+            build.run(
+                [
+                    *build.compiler(),
+                    "-O2",
+                    "-w",
+                    "-DHAVE_MALLOC_H",
+                    "-DHAVE_MALLOC_USABLE_SIZE",
+                    f"-DSQLITE_ENABLE_MEMSYS{number}",
+                    "-c",
+                    sqlite / "sqlite3.c",
+                    "-o",
+                    object_file,
+                ]
+            )
         programs[name] = BUILD / f"sqlite_{name}"
         build.run(
             [
@@ -47,7 +60,8 @@ def ratios(results: list[dict], base: str) -> dict[str, float]:
     """Each peer's throughput in that of `base`: the median over the rounds of the quotients within a round."""
     seconds = {result["peer"]: result["seconds"] for result in results}
     return {
-        peer: statistics.median(own / other for own, other in zip(seconds[base], values)) for peer, values in seconds.items()
+        peer: statistics.median(own / other for own, other in zip(seconds[base], values))
+        for peer, values in seconds.items()
     }
 
 
@@ -81,7 +95,14 @@ def print_memory(results: list[dict]) -> None:
                 "" if worst is None else f"{worst / 2**20:.0f}",
             ]
         )
-    header = ["allocator", "high-water MiB", "over mem1", "of the buffer MiB", "free pieces at the end", "worst case MiB"]
+    header = [
+        "allocator",
+        "high-water MiB",
+        "over mem1",
+        "of the buffer MiB",
+        "free pieces at the end",
+        "worst case MiB",
+    ]
     print_table("Memory: SQLite's high-water mark, by the sizes that each allocator gives", header, rows)
 
 
@@ -102,5 +123,8 @@ def main(arguments: list[str]) -> int:
                 title = f"{threads} thread{'s' * (threads > 1)}, SQLite's statistics {'on' if status else 'off'}"
                 print_speed(title, results[key])
         print_memory(results[f"{name}, 1 threads, statistics on"])
-    write_json(options.json or result_file("sqlite", quick=options.quick), {"machine": machine(), "quick": options.quick, "rounds": rounds, "scale": scale, "results": results})
+    write_json(
+        options.json or result_file("sqlite", quick=options.quick),
+        {"machine": machine(), "quick": options.quick, "rounds": rounds, "scale": scale, "results": results},
+    )
     return 0

@@ -46,10 +46,10 @@ def is_slow(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """test_smr.py looks at all domains of the process: it comes first, since the domain of maps never goes once
+    """The tests of SMRProfiler look at all domains of the process. They come first: the domain of maps stays once it is there."""
     there was a map.
     """
-    items.sort(key=lambda item: item.path.name != "test_smr.py")
+    items.sort(key=lambda item: item.path.name not in ("test_smr.py", "test_smr_process.py"))
     if config.getoption("--quick"):
         config.hook.pytest_deselected(items=[item for item in items if is_slow(item)])
         items[:] = [item for item in items if not is_slow(item)]

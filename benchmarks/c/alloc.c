@@ -112,12 +112,12 @@ LOOPS(glibc, malloc, FREE_GLIBC)
 
 #define PEER(name, loops, counted) {#name, loops##_pairs, loops##_batches, loops##_produce, loops##_consume, counted}
 static const peer_t peers[] = {
-    PEER(cc_off, cc, false), PEER(mi, mi, false), PEER(cc_on, cc, true), PEER(mi_static, mi_static, false),
-    PEER(glibc, glibc, false),
+    PEER(cc_off, cc, false),           PEER(mi, mi, false),       PEER(cc_on, cc, true),
+    PEER(mi_static, mi_static, false), PEER(glibc, glibc, false),
 };
 static const peer_t node_peers[] = {
-    PEER(node24, node24, false), PEER(mi, mi, false), PEER(node24_on, node24, true), PEER(mi_static, mi_static, false),
-    PEER(glibc, glibc, false),
+    PEER(node24, node24, false),       PEER(mi, mi, false),       PEER(node24_on, node24, true),
+    PEER(mi_static, mi_static, false), PEER(glibc, glibc, false),
 };
 enum { PEERS = sizeof peers / sizeof *peers };
 
@@ -172,7 +172,8 @@ static double measure(const peer_t *peer, char workload, size_t size, size_t thr
     return (double)sum / (double)count / (double)(workload == 'r' ? threads / 2 : threads);
 }
 
-static void compare(const char *name, const char *workload, const peer_t *set, size_t size, size_t threads, size_t rounds, size_t count) {
+static void compare(const char *name, const char *workload, const peer_t *set, size_t size, size_t threads,
+                    size_t rounds, size_t count) {
     static double samples[PEERS][1000];
     for (size_t round = 0; round < rounds; round++) {
         for (size_t turn = 0; turn < PEERS; turn++) {
@@ -181,8 +182,9 @@ static void compare(const char *name, const char *workload, const peer_t *set, s
         }
     }
     for (size_t peer = 0; peer < PEERS; peer++) {
-        printf("{\"set\": \"%s\", \"workload\": \"%s\", \"size\": %zu, \"threads\": %zu, \"peer\": \"%s\", \"nanoseconds\": [", name,
-               workload, size, threads, set[peer].name);
+        printf("{\"set\": \"%s\", \"workload\": \"%s\", \"size\": %zu, \"threads\": %zu, \"peer\": \"%s\", "
+               "\"nanoseconds\": [",
+               name, workload, size, threads, set[peer].name);
         for (size_t round = 0; round < rounds; round++) printf("%s%.3f", round > 0 ? ", " : "", samples[peer][round]);
         printf("]}\n");
     }
@@ -217,7 +219,8 @@ int main(int count, char **arguments) {
     for (size_t i = 0; i < 4; i++) compare("block", "batch", peers, sizes[i], 1, rounds, pairs);
     compare("node", "pair", node_peers, 64, 1, rounds, pairs);
     compare("node", "batch", node_peers, 64, 1, rounds, pairs);
-    for (size_t threads = 2; threads <= THREADS_MAX; threads++) compare("block", "pair", peers, 64, threads, rounds, pairs);
+    for (size_t threads = 2; threads <= THREADS_MAX; threads++)
+        compare("block", "pair", peers, 64, threads, rounds, pairs);
     for (size_t threads = 2; threads <= THREADS_MAX; threads += 2)
         compare("block", "ring", peers, 64, threads, rounds > 20 ? 20 : rounds, pairs);
     return 0;

@@ -20,12 +20,12 @@
 enum { LOAD_THREADS_MAX = 64, LOAD_BLOCK = 64 /* operations between two looks at the clock */ };
 
 typedef struct load_thread {
-    unsigned number;      /* 0, 1, … */
-    unsigned threads;     /* how many there are */
-    uint64_t random;      /* state of load_random; another for each thread, the same in each run */
-    uint64_t operations;  /* the work counts them here … */
-    uint64_t found;       /* … and those that found something */
-    int64_t balance;      /* … and what it has added to the container */
+    unsigned number;     /* 0, 1, … */
+    unsigned threads;    /* how many there are */
+    uint64_t random;     /* state of load_random; another for each thread, the same in each run */
+    uint64_t operations; /* the work counts them here … */
+    uint64_t found;      /* … and those that found something */
+    int64_t balance;     /* … and what it has added to the container */
     const void *argument;
     void (*work)(struct load_thread *);
     pthread_t handle;
@@ -104,8 +104,8 @@ static void *load_thread_main(void *value) {
 
 /* Runs `work` in so many threads until it returns by itself (milliseconds 0) or load_running is false; gives their
  * sums in *total, with `began` and `ended` of the whole. */
-static inline void load_run(unsigned threads, unsigned milliseconds, void (*work)(load_thread_t *), const void *argument,
-                            load_thread_t *total) {
+static inline void load_run(unsigned threads, unsigned milliseconds, void (*work)(load_thread_t *),
+                            const void *argument, load_thread_t *total) {
     static load_thread_t rows[LOAD_THREADS_MAX];
     pthread_barrier_t barrier;
     if (threads < 1 || threads > LOAD_THREADS_MAX) load_die("1 to 64 threads");

@@ -13,16 +13,19 @@ typedef cds::urcu::gc<cds::urcu::general_buffered<>> rcu_t;
 
 #if PEER == 1
 #define MAP_NAME "libcds skip list, RCU"
-typedef cds::container::SkipListMap<
-    rcu_t, uint64_t, uint64_t, cds::container::skip_list::make_traits<cds::opt::less<std::less<uint64_t>>>::type> map_t;
+typedef cds::container::SkipListMap<rcu_t, uint64_t, uint64_t,
+                                    cds::container::skip_list::make_traits<cds::opt::less<std::less<uint64_t>>>::type>
+    map_t;
 #elif PEER == 2
 #define MAP_NAME "libcds skip list, HP"
-typedef cds::container::SkipListMap<
-    cds::gc::HP, uint64_t, uint64_t, cds::container::skip_list::make_traits<cds::opt::less<std::less<uint64_t>>>::type> map_t;
+typedef cds::container::SkipListMap<cds::gc::HP, uint64_t, uint64_t,
+                                    cds::container::skip_list::make_traits<cds::opt::less<std::less<uint64_t>>>::type>
+    map_t;
 #else
 #define MAP_NAME "libcds Bronson AVL, RCU"
 typedef cds::container::BronsonAVLTreeMap<
-    rcu_t, uint64_t, uint64_t, cds::container::bronson_avltree::make_traits<cds::opt::less<std::less<uint64_t>>>::type> map_t;
+    rcu_t, uint64_t, uint64_t, cds::container::bronson_avltree::make_traits<cds::opt::less<std::less<uint64_t>>>::type>
+    map_t;
 #endif
 #define MAP_NO_SCAN
 

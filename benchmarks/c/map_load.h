@@ -31,8 +31,8 @@
 enum { MAP_SCAN = 100, MAP_FILL_THREADS = 2, MAP_CHECK_MAX = 1000000 };
 
 typedef struct map_load {
-    uint64_t keys, range;  /* in the map at first, and that keys are drawn from */
-    uint32_t put, remove;  /* of 2^32: a draw below `put` puts, from there to below `remove` removes, else it gets */
+    uint64_t keys, range; /* in the map at first, and that keys are drawn from */
+    uint32_t put, remove; /* of 2^32: a draw below `put` puts, from there to below `remove` removes, else it gets */
     bool scan;
 } map_load_t;
 
@@ -99,7 +99,8 @@ static void map_walk(load_thread_t *thread) {
     const map_load_t *load = (const map_load_t *)thread->argument;
     map_attach();
     while (load_running(thread)) {
-        for (int i = 0; i < LOAD_BLOCK / 8; i++) LOAD_KEEP(map_scan(load_scale(load_random(thread), load->range), MAP_SCAN));
+        for (int i = 0; i < LOAD_BLOCK / 8; i++)
+            LOAD_KEEP(map_scan(load_scale(load_random(thread), load->range), MAP_SCAN));
         thread->operations += LOAD_BLOCK / 8;
     }
     map_detach();
@@ -120,7 +121,8 @@ static void map_count(load_thread_t *thread) {
 
 static void map_print(const char *workload, unsigned threads, uint64_t keys, const load_thread_t *total, double bytes) {
     uint64_t elapsed = load_elapsed(total, threads);
-    printf("{\"map\": \"%s\", \"workload\": \"%s\", \"keys\": %llu, \"threads\": %u, \"operations\": %llu, \"found\": %llu, "
+    printf("{\"map\": \"%s\", \"workload\": \"%s\", \"keys\": %llu, \"threads\": %u, \"operations\": %llu, \"found\": "
+           "%llu, "
            "\"elapsed_ns\": %llu, \"rate\": %.0f",
            MAP_NAME, workload, (unsigned long long)keys, threads, (unsigned long long)total->operations,
            (unsigned long long)total->found, (unsigned long long)elapsed,
@@ -153,7 +155,8 @@ int main(int count, char **arguments) {
         load.put = mixed ? UINT32_MAX / 10 : half ? UINT32_MAX / 4 : 0;
         load.remove = load.put * 2;
         load.scan = strcmp(workload, "scan") == 0;
-        if (!mixed && !half && !load.scan && strcmp(workload, "read") != 0) load_die("a workload is read, scan, mixed or half");
+        if (!mixed && !half && !load.scan && strcmp(workload, "read") != 0)
+            load_die("a workload is read, scan, mixed or half");
 #ifdef MAP_NO_REMOVE
         if (mixed || half) continue;
 #endif

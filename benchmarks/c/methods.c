@@ -181,7 +181,8 @@ static void *work(void *value) {
     const peer_t *peer = worker->peer;
     void *blocks[LIVE] = {NULL};
     size_t live = worker->workload == 'e' ? 0 : LIVE;
-    for (size_t i = 0; i < live; i++) *(volatile char *)(blocks[i] = peer->malloc(next_size(&worker->state), peer->context)) = 1;
+    for (size_t i = 0; i < live; i++)
+        *(volatile char *)(blocks[i] = peer->malloc(next_size(&worker->state), peer->context)) = 1;
     replace(peer, blocks, &worker->state, 4 * live);
     pthread_barrier_wait(worker->start);
     double begin = now();
@@ -229,8 +230,8 @@ static void compare(const char *workload, size_t size, size_t threads, size_t ro
         }
     }
     for (size_t peer = 0; peer < peer_count; peer++) {
-        printf("{\"workload\": \"%s\", \"size\": %zu, \"threads\": %zu, \"peer\": \"%s\", \"nanoseconds\": [", workload, size, threads,
-               peers[peer].name);
+        printf("{\"workload\": \"%s\", \"size\": %zu, \"threads\": %zu, \"peer\": \"%s\", \"nanoseconds\": [", workload,
+               size, threads, peers[peer].name);
         for (size_t round = 0; round < rounds; round++) printf("%s%.2f", round > 0 ? ", " : "", samples[peer][round]);
         printf("]}\n");
     }
@@ -265,8 +266,10 @@ static void fill(const char *name, const cc_mem_methods_t *methods, size_t steps
         if (end > highest) highest = end;
         if ((char *)blocks[i] < lowest) lowest = blocks[i];
     }
-    printf("{\"fragmentation\": \"%s\", \"asked\": %zu, \"used\": %zu, \"span\": %zu, \"free_blocks\": %zu, \"largest_free\": %zu, "
-           "\"capacity\": %zu}\n", name, asked, status.used, (size_t)(highest - lowest), status.free_blocks, status.largest_free,
+    printf("{\"fragmentation\": \"%s\", \"asked\": %zu, \"used\": %zu, \"span\": %zu, \"free_blocks\": %zu, "
+           "\"largest_free\": %zu, "
+           "\"capacity\": %zu}\n",
+           name, asked, status.used, (size_t)(highest - lowest), status.free_blocks, status.largest_free,
            status.capacity);
     for (size_t i = 0; i < MANY; i++) methods->free(blocks[i], methods->context);
 }
@@ -277,14 +280,18 @@ static void worst_case(size_t live, size_t orders) {
     size_t bytes = cc_mem_buddy_bytes(live * UNIT, (size_t)UNIT << (orders - 1), UNIT), count = 0;
     char *buffer = malloc(bytes), **blocks = calloc(live, sizeof *blocks), *first = NULL, *highest = NULL;
     cc_mem_methods_t methods;
-    if (buffer == NULL || blocks == NULL || cc_mem_buddy_create(&methods, buffer, bytes, UNIT) != CC_OK) die("no buffer");
+    if (buffer == NULL || blocks == NULL || cc_mem_buddy_create(&methods, buffer, bytes, UNIT) != CC_OK)
+        die("no buffer");
     (void)methods.init(methods.context);
     for (size_t order = 0; order < orders; order++) {
         size_t units = (size_t)1 << order, kept = 0, sum = 0;
         for (size_t i = 0; i < count; i++) { /* they lie in the order of their addresses */
-            bool keep = kept == 0 || (size_t)(blocks[i] - first) / UNIT / units != (size_t)(blocks[kept - 1] - first) / UNIT / units;
-            if (keep) sum += methods.size(blocks[i], methods.context) / UNIT, blocks[kept++] = blocks[i];
-            else methods.free(blocks[i], methods.context);
+            bool keep = kept == 0 ||
+                        (size_t)(blocks[i] - first) / UNIT / units != (size_t)(blocks[kept - 1] - first) / UNIT / units;
+            if (keep)
+                sum += methods.size(blocks[i], methods.context) / UNIT, blocks[kept++] = blocks[i];
+            else
+                methods.free(blocks[i], methods.context);
         }
         for (count = kept; sum + units <= live; sum += units) {
             char *block = methods.malloc(units * UNIT, methods.context);
@@ -294,8 +301,8 @@ static void worst_case(size_t live, size_t orders) {
             blocks[count++] = block;
         }
     }
-    printf("{\"worst_case\": %zu, \"largest\": %zu, \"buffer\": %zu, \"filled\": %zu}\n", live * UNIT, (size_t)UNIT << (orders - 1),
-           bytes, (size_t)(highest - first));
+    printf("{\"worst_case\": %zu, \"largest\": %zu, \"buffer\": %zu, \"filled\": %zu}\n", live * UNIT,
+           (size_t)UNIT << (orders - 1), bytes, (size_t)(highest - first));
     free(blocks);
     free(buffer);
 }

@@ -67,8 +67,15 @@ static const struct {
     const char *name;
     void (*pairs)(size_t size, size_t count);
     void (*batches)(size_t size, size_t count);
-} peers[] = {PEER(cc),            PEER(platform),         PEER(platform_unsized), PEER(cc_function), PEER(platform_function),
-             PEER(platform_temp), PEER(platform_clear), PEER(cc_calloc),        PEER(glibc)};
+} peers[] = {PEER(cc),
+             PEER(platform),
+             PEER(platform_unsized),
+             PEER(cc_function),
+             PEER(platform_function),
+             PEER(platform_temp),
+             PEER(platform_clear),
+             PEER(cc_calloc),
+             PEER(glibc)};
 
 int main(int count, char **arguments) {
     if (count != 3) return 1;

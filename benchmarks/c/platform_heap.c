@@ -30,7 +30,8 @@ static void **blocks;
 static size_t block_count;
 
 static void tell(const char *workload, const char *peer, double ns) {
-    printf("{\"workload\": \"%s\", \"peer\": \"%s\", \"nanoseconds\": %.3f}\n", workload, peer, ns / (double)block_count);
+    printf("{\"workload\": \"%s\", \"peer\": \"%s\", \"nanoseconds\": %.3f}\n", workload, peer,
+           ns / (double)block_count);
 }
 
 static size_t size_of(size_t i) {

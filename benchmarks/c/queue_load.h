@@ -32,7 +32,8 @@ static queue_sums_t queue_sums;
 static inline void queue_wait(unsigned *spins) {
     if (++*spins % QUEUE_SPINS == 0) sched_yield();
 #if defined(__x86_64__)
-    else __builtin_ia32_pause();
+    else
+        __builtin_ia32_pause();
 #endif
 }
 static inline unsigned queue_put_surely(uint64_t value) {
@@ -79,7 +80,8 @@ static void queue_halves(load_thread_t *thread) {
     } else {
         uint64_t value = 0;
 #ifndef QUEUE_NOT_FIFO
-        uint64_t last[LOAD_THREADS_MAX] = {0}, below = (UINT64_C(1) << 40) - 1; /* of each producer; the bits of its number */
+        uint64_t last[LOAD_THREADS_MAX] = {0},
+                 below = (UINT64_C(1) << 40) - 1; /* of each producer; the bits of its number */
 #endif
         unsigned spins = 0;
         for (;;) {
@@ -146,10 +148,11 @@ int main(int count, char **arguments) {
             load_run(threads, milliseconds, halves ? queue_halves : queue_pairs, NULL, &total);
             queue_check();
             uint64_t elapsed = load_elapsed(&total, threads);
-            printf("{\"queue\": \"%s\", \"workload\": \"%s\", \"threads\": %u, \"operations\": %llu, \"retries\": %llu, "
-                   "\"elapsed_ns\": %llu, \"rate\": %.0f}\n",
-                   QUEUE_NAME, workload, threads, (unsigned long long)total.operations, (unsigned long long)total.found,
-                   (unsigned long long)elapsed, (double)total.operations * 1e9 / (double)elapsed);
+            printf(
+                "{\"queue\": \"%s\", \"workload\": \"%s\", \"threads\": %u, \"operations\": %llu, \"retries\": %llu, "
+                "\"elapsed_ns\": %llu, \"rate\": %.0f}\n",
+                QUEUE_NAME, workload, threads, (unsigned long long)total.operations, (unsigned long long)total.found,
+                (unsigned long long)elapsed, (double)total.operations * 1e9 / (double)elapsed);
             fflush(stdout);
         }
     }

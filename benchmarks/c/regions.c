@@ -158,8 +158,7 @@ static void mi_free_tree(node_t *root) {
         root = left;
     }
 }
-static void nothing(void) {
-}
+static void nothing(void) {}
 TREE(mi_kept, mi_take, nothing)
 static double mi_malloc_tree(size_t unused) {
     double begin = now();
@@ -173,9 +172,9 @@ static const struct {
     double (*alloc)(size_t size);
     double (*tree)(size_t unused);
 } peers[] = {
-    {"cc_arena", cc_arena_round, cc_arena_tree}, {"cc_heap", cc_heap_round, cc_heap_tree},
-    {"mi_malloc", mi_malloc_alloc, mi_malloc_tree},    {"obstack", obstack_round, obstack_tree},
-    {"apr_pool", apr_pool_round, apr_pool_tree},       {"talloc", talloc_round, talloc_tree},
+    {"cc_arena", cc_arena_round, cc_arena_tree},    {"cc_heap", cc_heap_round, cc_heap_tree},
+    {"mi_malloc", mi_malloc_alloc, mi_malloc_tree}, {"obstack", obstack_round, obstack_tree},
+    {"apr_pool", apr_pool_round, apr_pool_tree},    {"talloc", talloc_round, talloc_tree},
 };
 
 int main(int argc, char **arguments) {
@@ -204,7 +203,8 @@ int main(int argc, char **arguments) {
             for (size_t p = 0; p < sizeof peers / sizeof *peers; p++) {
                 double ns = sizes[s] != 0 ? peers[p].alloc(sizes[s]) : peers[p].tree(0);
                 if (round == 0) continue;
-                printf("{\"workload\": \"%s\", \"size\": %zu, \"peer\": \"%s\", \"threads\": 1, \"round\": %d, \"nanoseconds\": %.3f}\n",
+                printf("{\"workload\": \"%s\", \"size\": %zu, \"peer\": \"%s\", \"threads\": 1, \"round\": %d, "
+                       "\"nanoseconds\": %.3f}\n",
                        sizes[s] != 0 ? "alloc" : "tree", sizes[s], peers[p].name, round, ns);
             }
         }

@@ -41,9 +41,15 @@ struct cc_kind {
         options.blocks = most_threads * most_held;
         pool = cc_pool_create(&options);
     }
-    ~cc_kind() { cc_pool_destroy(pool); }
-    void *take() { return cc_pool_alloc(pool); }
-    void give(void *pointer) { (void)cc_pool_free(pool, pointer); }
+    ~cc_kind() {
+        cc_pool_destroy(pool);
+    }
+    void *take() {
+        return cc_pool_alloc(pool);
+    }
+    void give(void *pointer) {
+        (void)cc_pool_free(pool, pointer);
+    }
 };
 struct cc_shared : cc_kind {
     cc_shared() : cc_kind(true, false) {}
@@ -55,24 +61,40 @@ struct cc_owned : cc_kind {
     cc_owned() : cc_kind(false, false) {}
 };
 struct mimalloc_kind {
-    void *take() { return mi_malloc_(sizeof(block)); }
-    void give(void *pointer) { mi_free_(pointer); }
+    void *take() {
+        return mi_malloc_(sizeof(block));
+    }
+    void give(void *pointer) {
+        mi_free_(pointer);
+    }
 };
 struct boost_lockfree {
     boost::lockfree::detail::freelist_stack<block> list{std::allocator<block>(), most_threads * most_held};
-    void *take() { return list.template construct<true, false>(); }
-    void give(void *pointer) { list.template destruct<true>(static_cast<block *>(pointer)); }
+    void *take() {
+        return list.template construct<true, false>();
+    }
+    void give(void *pointer) {
+        list.template destruct<true>(static_cast<block *>(pointer));
+    }
 };
 struct boost_lockfree_fixed {
-    boost::lockfree::detail::fixed_size_freelist<block, boost::lockfree::detail::runtime_sized_freelist_storage<block>> list{
-        std::allocator<block>(), most_threads * most_held};
-    void *take() { return list.template construct<true, true>(); }
-    void give(void *pointer) { list.template destruct<true>(static_cast<block *>(pointer)); }
+    boost::lockfree::detail::fixed_size_freelist<block, boost::lockfree::detail::runtime_sized_freelist_storage<block>>
+        list{std::allocator<block>(), most_threads * most_held};
+    void *take() {
+        return list.template construct<true, true>();
+    }
+    void give(void *pointer) {
+        list.template destruct<true>(static_cast<block *>(pointer));
+    }
 };
 struct boost_owned {
     boost::pool<> pool{sizeof(block)};
-    void *take() { return pool.malloc(); }
-    void give(void *pointer) { pool.free(pointer); }
+    void *take() {
+        return pool.malloc();
+    }
+    void give(void *pointer) {
+        pool.free(pointer);
+    }
 };
 struct boost_mutex {
     boost::pool<> pool{sizeof(block)};
@@ -132,7 +154,8 @@ template <class kind> void measure(const char *name, int threads, int round) {
     }
     pthread_barrier_destroy(&barrier);
     if (round > 0)
-        std::printf("{\"workload\": \"pool\", \"size\": 64, \"peer\": \"%s\", \"threads\": %d, \"round\": %d, \"nanoseconds\": %.3f}\n",
+        std::printf("{\"workload\": \"pool\", \"size\": 64, \"peer\": \"%s\", \"threads\": %d, \"round\": %d, "
+                    "\"nanoseconds\": %.3f}\n",
                     name, threads, round, sum / threads);
 }
 

@@ -41,8 +41,8 @@ typedef struct place {
     _Alignas(128) slot_t slot;
 } place_t;
 
-static place_t shared_place;         /* what readers load */
-static place_t places[THREADS_MAX];  /* one for each updating thread */
+static place_t shared_place;        /* what readers load */
+static place_t places[THREADS_MAX]; /* one for each updating thread */
 
 typedef struct peer {
     const char *name;
@@ -254,7 +254,9 @@ static cost_t measure(const peer_t *peer, char workload, size_t threads, size_t 
         bool update = workload == 'u';
         tasks[i] = (task_t){
             .peer = peer,
-            .loop = update ? peer->update : workload == 's' ? peer->section : peer->read,
+            .loop = update            ? peer->update
+                    : workload == 's' ? peer->section
+                                      : peer->read,
             .slot = update ? &places[i].slot : &shared_place.slot,
             .count = count,
             .barrier = &barrier,
@@ -357,7 +359,8 @@ static void measure_pending(const peer_t *peer, size_t threads, bool stalled, ui
     reader.barrier = &barrier;
     start(&reader.thread, run_stall, &reader);
     for (size_t i = 0; i < threads; i++) {
-        updaters[i] = (stall_t){.peer = peer, .barrier = &barrier, .until = until, .slot = &places[i].slot, .before = before};
+        updaters[i] =
+            (stall_t){.peer = peer, .barrier = &barrier, .until = until, .slot = &places[i].slot, .before = before};
         start(&updaters[i].thread, run_updates, &updaters[i]);
     }
     pthread_join(reader.thread, NULL);
@@ -370,8 +373,8 @@ static void measure_pending(const peer_t *peer, size_t threads, bool stalled, ui
     pthread_barrier_destroy(&barrier);
     printf("{\"workload\": \"pending\", \"threads\": %zu, \"peer\": \"%s\", \"stalled\": %s, \"milliseconds\": %llu, "
            "\"retired\": %llu, \"peak_bytes\": %llu}\n",
-           threads, peer->name, stalled ? "true" : "false", (unsigned long long)milliseconds, (unsigned long long)retired,
-           (unsigned long long)peak);
+           threads, peer->name, stalled ? "true" : "false", (unsigned long long)milliseconds,
+           (unsigned long long)retired, (unsigned long long)peak);
     fflush(stdout);
 }
 
@@ -403,7 +406,8 @@ int main(int count, char **arguments) {
         if (peers[peer].stall == NULL) continue;
         for (size_t threads = 1; threads <= THREADS_MAX; threads *= 2)
             measure_pending(&peers[peer], threads, false, milliseconds / 4 + 1);
-        for (size_t threads = 1; threads <= THREADS_MAX; threads *= 2) measure_pending(&peers[peer], threads, true, milliseconds);
+        for (size_t threads = 1; threads <= THREADS_MAX; threads *= 2)
+            measure_pending(&peers[peer], threads, true, milliseconds);
     }
     for (int scheme = CC_SMR_IBR; scheme <= CC_SMR_EPOCH; scheme++)
         if (cc_smr_destroy(domains[scheme]) != CC_OK) die("a domain is in use");

@@ -96,7 +96,8 @@ int main(int arguments, char **values) {
 
     /* What is gathered in batches is less than the epochs' part of the thread that sleeps. */
     uint64_t bound = ALIVE + THREADS * cc_smr_options().epoch_frequency;
-    printf("Retired and not freed, one thread asleep inside its section, %d nodes alive, one thread retiring:\n\n", ALIVE);
+    printf("Retired and not freed, one thread asleep inside its section, %d nodes alive, one thread retiring:\n\n",
+           ALIVE);
     printf("%12s %12s %12s %12s\n", "retired", "ibr", "debra", "epoch");
     for (int point = 0; point < POINTS; point++) {
         printf("%12zu", (size_t)(point + 1) * count / POINTS);
@@ -105,7 +106,8 @@ int main(int arguments, char **values) {
     }
     printf("%12s", "most");
     for (int i = 0; i < SCHEMES; i++) printf(" %12llu", (unsigned long long)most[i]);
-    printf("\n%12s %12llu %12llu %12s\n%12s", "bound", (unsigned long long)bound, (unsigned long long)bound, "none", "most, bytes");
+    printf("\n%12s %12llu %12llu %12s\n%12s", "bound", (unsigned long long)bound, (unsigned long long)bound, "none",
+           "most, bytes");
     for (int i = 0; i < SCHEMES; i++) printf(" %12llu", (unsigned long long)most[i] * SIZE);
     printf("\n");
     return most[0] <= bound && most[1] <= bound ? 0 : 1;

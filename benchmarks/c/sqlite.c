@@ -78,7 +78,8 @@ static void query_each(sqlite3 *db, int count, int rows, unsigned *state) {
     for (int i = 0; i < count; i++) {
         char sql[300];
         unsigned low = next_random(state) % 1000000;
-        sprintf(sql, "SELECT count(*), avg(b), max(upper(c) || %d) FROM t WHERE b BETWEEN %u AND %u", i, low, low + 20000);
+        sprintf(sql, "SELECT count(*), avg(b), max(upper(c) || %d) FROM t WHERE b BETWEEN %u AND %u", i, low,
+                low + 20000);
         sqlite3_stmt *statement = prepare(db, sql);
         check(sqlite3_step(statement) == SQLITE_ROW, "select");
         sqlite3_finalize(statement);
@@ -122,15 +123,15 @@ typedef struct peer {
     int has_buffer;
 } peer_t;
 
-static peer_t peers[] = {
-    {.name = "mem1"},
+static peer_t peers[] = {{.name = "mem1"},
 #if defined(WITH_MEM3)
-    {.name = "mem3"},
+                         {.name = "mem3"},
 #endif
 #if defined(WITH_MEM5)
-    {.name = "mem5"},
+                         {.name = "mem5"},
 #endif
-    {.name = "system"}, {.name = "mimalloc"}, {.name = "static"}, {.name = "buddy"}, {.name = "debug"}};
+                         {.name = "system"}, {.name = "mimalloc"}, {.name = "static"},
+                         {.name = "buddy"},  {.name = "debug"}};
 enum { PEERS = sizeof peers / sizeof *peers };
 
 /* Each backend's buffer or quarantine is set up once; SQLite then gets whatever is wanted. */
@@ -163,7 +164,8 @@ static void begin(const char *name, int status) {
 
 static void run_threads(int threads) {
     pthread_t thread[MAX_THREADS];
-    for (int i = 1; i < threads; i++) check(pthread_create(&thread[i], NULL, thread_main, (void *)(size_t)i) == 0, "thread");
+    for (int i = 1; i < threads; i++)
+        check(pthread_create(&thread[i], NULL, thread_main, (void *)(size_t)i) == 0, "thread");
     work(0);
     for (int i = 1; i < threads; i++) pthread_join(thread[i], NULL);
 }
@@ -198,7 +200,8 @@ int main(int count, char **arguments) {
         for (size_t i = 0; i < PEERS; i++) run_round(&peers[(i + (size_t)round) % PEERS], round, threads, status);
     for (size_t i = 0; i < PEERS; i++) {
         const peer_t *peer = &peers[i];
-        printf("{\"peer\": \"%s\", \"threads\": %d, \"status\": %d, \"highwater\": %lld, \"largest\": %lld, \"seconds\": [",
+        printf("{\"peer\": \"%s\", \"threads\": %d, \"status\": %d, \"highwater\": %lld, \"largest\": %lld, "
+               "\"seconds\": [",
                peer->name, threads, status, peer->highwater, peer->largest);
         for (int round = 0; round < rounds; round++) printf("%s%.6f", round > 0 ? ", " : "", peer->seconds[round]);
         printf("]");

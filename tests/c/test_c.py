@@ -134,7 +134,9 @@ def compile_program(path: Path, name: str) -> Path:
     """The program, built anew when what it includes, the library or this file has changed."""
     variant, shared = VARIANTS[name], library(name).result()
     target = BUILD / name / "programs" / path.relative_to(HERE).with_suffix("")
-    if build.is_current(target) and target.stat().st_mtime > max(file.stat().st_mtime for file in (shared, Path(__file__))):
+    if build.is_current(target) and target.stat().st_mtime > max(
+        file.stat().st_mtime for file in (shared, Path(__file__))
+    ):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     mimalloc = ([], []) if variant.libc else build.mimalloc_flags(BUILD / name / "mimalloc")
@@ -253,7 +255,9 @@ def test_freeing_at_retire_is_reported(variant, scheme):
 def symbols(path: Path, *options: str) -> set[tuple[str, str]]:
     """Pairs of type and name, as nm tells them."""
     listing = subprocess.run(["nm", *options, path], check=True, capture_output=True, text=True).stdout
-    return {(line.split()[-2], line.split()[-1].split("@")[0]) for line in listing.splitlines() if len(line.split()) > 1}
+    return {
+        (line.split()[-2], line.split()[-1].split("@")[0]) for line in listing.splitlines() if len(line.split()) > 1
+    }
 
 
 @pytest.mark.parametrize("variant", ["release", "nostats", "fault", "valgrind"])
@@ -292,7 +296,9 @@ def test_installed_headers_know_how_the_library_was_built(tmp_path):
     build.write_pkg_config(tmp_path / "lib" / "pkgconfig", "1.0", values)
     assert "\ncache_line_size=128\nalloc_stats=0\n" in (tmp_path / "lib" / "pkgconfig" / "libcc.pc").read_text()
     source = tmp_path / "user.c"
-    source.write_text('#include "cc/alloc.h"\n_Static_assert(CC_CACHE_LINE_SIZE == 128 && CC_ALLOC_STATS == 0, "as built");\n')
+    source.write_text(
+        '#include "cc/alloc.h"\n_Static_assert(CC_CACHE_LINE_SIZE == 128 && CC_ALLOC_STATS == 0, "as built");\n'
+    )
     command = [*build.compiler(), f"-I{tmp_path / 'include'}", *WARNINGS, "-fsyntax-only", source]
     build.run(command)
     with pytest.raises(RuntimeError, match="the library was built with CC_CACHE_LINE_SIZE=128"):

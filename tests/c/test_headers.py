@@ -38,7 +38,9 @@ def includes(names: list[str]) -> str:
     return "".join(f'#include "{name}"\n' for name in names)
 
 
-@pytest.mark.parametrize("language, compiler", [(language, name) for language in COMPILERS for name in COMPILERS[language]])
+@pytest.mark.parametrize(
+    "language, compiler", [(language, name) for language in COMPILERS for name in COMPILERS[language]]
+)
 def test_each_header_compiles_alone(language, compiler, tmp_path):
     sources = []
     for number, name in enumerate(HEADERS):
@@ -51,7 +53,12 @@ def test_each_header_compiles_alone(language, compiler, tmp_path):
 @pytest.mark.parametrize("options", [[], ["-DCC_ALLOC_NO_INLINE"]], ids=["inline", "no-inline"])
 @pytest.mark.parametrize(
     "language, compiler, standard",
-    [(language, name, standard) for language in COMPILERS for name in COMPILERS[language] for standard in STANDARDS[language]],
+    [
+        (language, name, standard)
+        for language in COMPILERS
+        for name in COMPILERS[language]
+        for standard in STANDARDS[language]
+    ],
 )
 def test_all_headers_compile_together(language, compiler, standard, options, tmp_path):
     source = tmp_path / f"all.{language}"
@@ -155,7 +162,9 @@ MISUSES = {
 
 
 @pytest.mark.parametrize("use", [*USES, *MISUSES])
-@pytest.mark.parametrize("language, compiler", [(language, name) for language in COMPILERS for name in COMPILERS[language]])
+@pytest.mark.parametrize(
+    "language, compiler", [(language, name) for language in COMPILERS for name in COMPILERS[language]]
+)
 def test_a_mapped_file_is_not_taken_for_a_map(language, compiler, use, tmp_path):
     """What a compiler must refuse: C's are asked for it by -pedantic-errors, where some only warn by themselves."""
     source = tmp_path / f"use.{language}"

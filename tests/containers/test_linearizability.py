@@ -79,9 +79,16 @@ GOOD = {
     ),
     "the order is not that of the starts": (
         KeyModel(),
-        [(0, 20, "replace_if", ("k", 2, 3), True), (1, 20, "replace_if", ("k", 1, 2), True), (2, 20, "set", ("k", 1), None)],
+        [
+            (0, 20, "replace_if", ("k", 2, 3), True),
+            (1, 20, "replace_if", ("k", 1, 2), True),
+            (2, 20, "set", ("k", 1), None),
+        ],
     ),
-    "increments": (KeyModel(), [(0, 9, "increment", ("k",), 2), (1, 8, "increment", ("k",), 1), (10, 11, "get", ("k",), 2)]),
+    "increments": (
+        KeyModel(),
+        [(0, 9, "increment", ("k",), 2), (1, 8, "increment", ("k",), 1), (10, 11, "get", ("k",), 2)],
+    ),
     "a queue's puts beside each other may be in any order": (
         QueueModel(),
         [(0, 9, "put", (1,), True), (1, 8, "put", (2,), True), (10, 11, "get", (), 2), (12, 13, "get", (), 1)],
@@ -95,7 +102,10 @@ GOOD = {
         StackModel(),
         [(0, 1, "put", (1,), True), (2, 3, "put", (2,), True), (4, 5, "get", (), 2), (6, 7, "get", (), 1)],
     ),
-    "a set": (SetModel(), [(0, 9, "add", ("k",), None), (1, 8, "remove", ("k",), True), (10, 11, "contains", ("k",), False)]),
+    "a set": (
+        SetModel(),
+        [(0, 9, "add", ("k",), None), (1, 8, "remove", ("k",), True), (10, 11, "contains", ("k",), False)],
+    ),
 }
 
 BAD = {
@@ -230,14 +240,17 @@ def overlapping(calls: list[Call]) -> bool:
     return False
 
 
-def run_maps(make: Callable[[], Any], operations: dict[str, Any], model: Any, rounds: int, seed: int, names: Any = None) -> int:
+def run_maps(
+    make: Callable[[], Any], operations: dict[str, Any], model: Any, rounds: int, seed: int, names: Any = None
+) -> int:
     """Checks so many histories; returns in how many calls overlapped."""
     overlapped = 0
     for threads, calls, keys in ((2, 8, 1), (2, 12, 3), (3, 6, 2), (4, 5, 2)):
         chance = random.Random(seed + threads * 100 + keys)
         count = rounds // 4 or 1
         programs = [
-            map_programs(chance, names or list(operations), threads=threads, calls=calls, keys=keys) for _ in range(count)
+            map_programs(chance, names or list(operations), threads=threads, calls=calls, keys=keys)
+            for _ in range(count)
         ]
         with quick_switches():
             histories = list(record([make() for _ in range(count)], operations, programs))
@@ -363,12 +376,16 @@ def test_accepts_queues_of_the_standard_library():
 
 #: Name, what makes one, how it is checked.
 CONTAINERS: dict[str, Callable[[int, int], int]] = {
-    "SkipListMap": lambda rounds, seed: run_maps(concurrent_collections.SkipListMap, MAP_CALLS, KeyModel(), rounds, seed),
+    "SkipListMap": lambda rounds, seed: run_maps(
+        concurrent_collections.SkipListMap, MAP_CALLS, KeyModel(), rounds, seed
+    ),
     "TreeMap": lambda rounds, seed: run_maps(concurrent_collections.TreeMap, MAP_CALLS, KeyModel(), rounds, seed),
     "SkipListMap, keys compared by Python": lambda rounds, seed: run_maps(
         lambda: concurrent_collections.SkipListMap(cmp=lambda a, b: a - b), MAP_CALLS, KeyModel(), rounds, seed
     ),
-    "SkipListSet": lambda rounds, seed: run_maps(concurrent_collections.SkipListSet, SET_CALLS, SetModel(), rounds, seed),
+    "SkipListSet": lambda rounds, seed: run_maps(
+        concurrent_collections.SkipListSet, SET_CALLS, SetModel(), rounds, seed
+    ),
     "LockFreeQueue": lambda rounds, seed: run_queues(concurrent_collections.LockFreeQueue, QueueModel(), rounds, seed),
     "LockFreeQueue(2)": lambda rounds, seed: run_queues(
         lambda: concurrent_collections.LockFreeQueue(2), QueueModel(2), rounds, seed

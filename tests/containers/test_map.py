@@ -75,7 +75,9 @@ def test_construction(Map):
         Map(1, 2)
     with pytest.raises(TypeError):
         Map(5)
-    with pytest.raises(ValueError, match=r"element 1 of what update\(\) was given must be a \(key, value\) pair, not \(1, 2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"element 1 of what update\(\) was given must be a \(key, value\) pair, not \(1, 2, 3\)"
+    ):
         Map([(1, 2), (1, 2, 3)])
     with pytest.raises(TypeError, match="element 0 of .* pair, not 7"):
         Map([7])

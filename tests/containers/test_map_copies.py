@@ -87,7 +87,13 @@ def test_copies_keep_order_and_state():
     assert list(m.copy()) == [2, 1] and m.copy().note == (m | {3: 4}).note == ({3: 4} | m).note == "kept"
     t = WithSlots({1: 2})
     t.note = [2]
-    for other in (t.copy(), t | {3: 4}, copy.copy(t), copy.deepcopy(t), *(pickle.loads(pickle.dumps(t, p)) for p in range(6))):
+    for other in (
+        t.copy(),
+        t | {3: 4},
+        copy.copy(t),
+        copy.deepcopy(t),
+        *(pickle.loads(pickle.dumps(t, p)) for p in range(6)),
+    ):
         assert type(other) is WithSlots and other.note == [2] and other[1] == 2
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(SkipListMap(key=lambda key: key))
@@ -98,7 +104,11 @@ def test_copies_of_subclasses_with_protocols_of_their_own():
     named[1] = 2
     for other in (named.copy(), copy.copy(named), copy.deepcopy(named), pickle.loads(pickle.dumps(named))):
         assert type(other) is WithArguments and other.name == "tasks" and other == {1: 2}
-    for other in (WithState({1: 2}).copy(), copy.copy(WithState({1: 2})), pickle.loads(pickle.dumps(WithState({1: 2})))):
+    for other in (
+        WithState({1: 2}).copy(),
+        copy.copy(WithState({1: 2})),
+        pickle.loads(pickle.dumps(WithState({1: 2}))),
+    ):
         assert other == {1: 2} and other.received == "state"
     assert pickle.loads(pickle.dumps(WithReduce({1: 2}))) == {"reduced": 1}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
-import gc
 import math
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -17,16 +15,45 @@ from concurrent_collections import SkipListMap, SkipListSet
 
 sortedcontainers = pytest.importorskip("sortedcontainers")
 
+
 # ---- against sorted() -----------------------------------------------------------------------------------------------
 
-integers = st.one_of(st.integers(), st.integers(-5, 5), st.integers(2**53 - 3, 2**53 + 3), st.integers(-(2**53) - 3, -(2**53) + 3))
+integers = st.one_of(
+    st.integers(), st.integers(-5, 5), st.integers(2**53 - 3, 2**53 + 3), st.integers(-(2**53) - 3, -(2**53) + 3)
+)
 floats = st.floats(allow_nan=False)
-edges = st.sampled_from([0.0, -0.0, math.inf, -math.inf, 2.0**53, 2**53 + 1, 10**400, -(10**400), 2**63, 2**64, True, False, 5e-324])
+edges = st.sampled_from(
+    [0.0, -0.0, math.inf, -math.inf, 2.0**53, 2**53 + 1, 10**400, -(10**400), 2**63, 2**64, True, False, 5e-324]
+)
 numbers = st.one_of(integers, floats, edges)
 letters = st.sampled_from(["", "\0", "a", "b", "é", "ß", "\u0800", "\ud800", "\uffff", "\U00010000", "\U0010ffff"])
 texts = st.one_of(st.text(), st.lists(letters, max_size=9).map("".join))
 strings_of_bytes = st.one_of(st.binary(), st.lists(st.sampled_from([b"\0", b"a", b"\xff"]), max_size=9).map(b"".join))
-pieces = st.sampled_from(["", "key_", "key", "ke", "z", "0", "00", "7", "1234567890123", "12345678901234", "T", "\xfe", "\xff", "-", ".", "/", ":", ",", "é", "\u0800", "\0"])
+pieces = st.sampled_from(
+    [
+        "",
+        "key_",
+        "key",
+        "ke",
+        "z",
+        "0",
+        "00",
+        "7",
+        "1234567890123",
+        "12345678901234",
+        "T",
+        "\xfe",
+        "\xff",
+        "-",
+        ".",
+        "/",
+        ":",
+        ",",
+        "é",
+        "\u0800",
+        "\0",
+    ]
+)
 stemmed = st.lists(pieces, max_size=4).map("".join)
 tuples = st.tuples(st.integers(0, 3), st.integers(0, 3))
 mixed = st.one_of(numbers, st.integers(-5, 5).map(Fraction), st.integers(-5, 5).map(Decimal))
@@ -55,7 +82,20 @@ def test_order_is_sorteds(keys):
     check()
 
 
-OPERATIONS = ["set", "del", "pop", "setdefault", "popitem", "first", "floor", "lower", "ceiling", "higher", "irange", "get"]
+OPERATIONS = [
+    "set",
+    "del",
+    "pop",
+    "setdefault",
+    "popitem",
+    "first",
+    "floor",
+    "lower",
+    "ceiling",
+    "higher",
+    "irange",
+    "get",
+]
 
 
 @kinds
@@ -94,7 +134,9 @@ def test_operations_are_sorteddicts(keys):
                 inclusive, reverse = data.draw(st.tuples(st.booleans(), st.booleans())), data.draw(st.booleans())
                 low, high = sorted([key, other])
                 expected = list(theirs.irange(low, high, inclusive, reverse))
-                assert list(ours.keys(low, high, inclusive=inclusive, reverse=reverse)) == (expected if low != high or all(inclusive) else [])
+                assert list(ours.keys(low, high, inclusive=inclusive, reverse=reverse)) == (
+                    expected if low != high or all(inclusive) else []
+                )
             else:
                 assert ours.get(key, "none") == theirs.get(key, "none") and (key in ours) == (key in theirs)
             assert len(ours) == len(theirs)
@@ -108,14 +150,22 @@ def test_operations_are_sorteddicts(keys):
 
 def test_numbers_that_a_double_cannot_tell_apart():
     limits = [2**53, 2**63, 2**64, 2**1023, 10**400]
-    numbers = [sign * (limit + step) for sign in (1, -1) for limit in limits for step in range(-3, 4)] + [math.inf, -math.inf]
+    numbers = [sign * (limit + step) for sign in (1, -1) for limit in limits for step in range(-3, 4)] + [
+        math.inf,
+        -math.inf,
+    ]
     m = SkipListMap()
     for count, number in enumerate(numbers):
         assert number not in m and len(m) == count
         m[number] = number
     assert list(m) == sorted(numbers) and all(m[number] == number for number in numbers)
     for limit in (2.0**53, 2.0**63, 2.0**64):
-        assert type(m[limit]) is int and m[limit] == limit and m.floor_key(limit) == limit and m.lower_key(limit) == int(limit) - 1
+        assert (
+            type(m[limit]) is int
+            and m[limit] == limit
+            and m.floor_key(limit) == limit
+            and m.lower_key(limit) == int(limit) - 1
+        )
     m = SkipListMap({limit: limit for limit in limits})
     assert all(limit + 1 not in m and m.higher_key(limit - 1) == m.floor_key(limit + 1) == limit for limit in limits)
 
@@ -129,7 +179,15 @@ def test_zeros_are_one_key():
 
 def test_nan_is_refused():
     m = SkipListMap({1.0: 1})
-    for use in (m.__getitem__, m.get, m.pop, m.floor_key, m.__contains__, lambda key: m.__setitem__(key, 1), lambda key: iter(m.keys(key))):
+    for use in (
+        m.__getitem__,
+        m.get,
+        m.pop,
+        m.floor_key,
+        m.__contains__,
+        lambda key: m.__setitem__(key, 1),
+        lambda key: iter(m.keys(key)),
+    ):
         with pytest.raises(ValueError, match="nan cannot be a key"):
             use(math.nan)
     assert m.snapshot() == [(1.0, 1)]
@@ -240,12 +298,46 @@ def test_kinds_that_do_not_compare():
 def test_stems():
     """Strings that a map expects to be alike, and are not."""
     for first in ("key_00000001", "7", "2026-11-21", "key_1x", "é1", "x" * 30 + "1", "x" * 31 + "1", "", "key_"):
-        names = [first, "key_2", "key_10", "key", "key_", "ke", "l", "", "key_é", "ké", "key_123456789012345", "key_1234567890123456"]
-        names += ["key_1T5", "key_1T50", "key_1T", "key_1\xfe", "key_1\xff", "key_1\u0100", "key_1\0", "key_1234567890123", "key_123456789012T"]
-        names += ["key_1:", "key_1,", "key_12345678901234", "2026-11-03", "2026-11-211", "x" * 30 + "2", "x" * 30, "x" * 29 + "y1"]
+        names = [
+            first,
+            "key_2",
+            "key_10",
+            "key",
+            "key_",
+            "ke",
+            "l",
+            "",
+            "key_é",
+            "ké",
+            "key_123456789012345",
+            "key_1234567890123456",
+        ]
+        names += [
+            "key_1T5",
+            "key_1T50",
+            "key_1T",
+            "key_1\xfe",
+            "key_1\xff",
+            "key_1\u0100",
+            "key_1\0",
+            "key_1234567890123",
+            "key_123456789012T",
+        ]
+        names += [
+            "key_1:",
+            "key_1,",
+            "key_12345678901234",
+            "2026-11-03",
+            "2026-11-211",
+            "x" * 30 + "2",
+            "x" * 30,
+            "x" * 29 + "y1",
+        ]
         m = SkipListMap((name, name) for name in names)
         assert list(m) == sorted(set(names))
-        assert all(m[name] == name for name in names) and all(name + "0" not in m or name + "0" in names for name in names)
+        assert all(m[name] == name for name in names) and all(
+            name + "0" not in m or name + "0" in names for name in names
+        )
 
 
 def test_a_foreign_key_after_many_fast_ones():
@@ -282,7 +374,12 @@ def test_key():
     assert m.snapshot() == [("A", 3), ("b", 1)] and m["B"] == 1
     assert m.first_item() == ("A", 3) and m.popitem() == ("b", 1) and m.pop("a") == 3 and not m
     m = SkipListMap({i: i for i in range(100)}, key=lambda i: -i)
-    assert list(m.keys(50, 47)) == [50, 49, 48] and m.higher_key(50) == 49 and 48 in m.keys(50, 47) and 51 not in m.keys(50)
+    assert (
+        list(m.keys(50, 47)) == [50, 49, 48]
+        and m.higher_key(50) == 49
+        and 48 in m.keys(50, 47)
+        and 51 not in m.keys(50)
+    )
     assert list(m.items())[0] == (99, 99) and list(m.values(reverse=True))[0] == 0
     m = SkipListMap({c: c for c in "zebra"}, key=lambda c: (c not in "ae", c))
     assert "".join(m) == "aebrz"
@@ -290,216 +387,3 @@ def test_key():
         SkipListMap({1: 1}, key=lambda i: i / 0)
     with pytest.raises(ValueError, match="nan"):
         SkipListMap({1: 1}, key=lambda i: math.nan)
-
-
-# ---- hostile keys ---------------------------------------------------------------------------------------------------
-
-
-@functools.total_ordering
-class Key:
-    """Ordered by `number`; `hook`, if any, runs in each comparison."""
-
-    hook = None
-    alive = 0
-
-    def __init__(self, number):
-        self.number = number
-        Key.alive += 1
-
-    def __del__(self):
-        Key.alive -= 1
-
-    def __lt__(self, other):
-        if Key.hook is not None:
-            Key.hook(self, other)
-        return self.number < other.number
-
-    def __eq__(self, other):
-        return self.number == other.number
-
-    __hash__ = None
-
-    def __repr__(self):
-        return f"Key({self.number})"
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    """No hook, and nothing of earlier tests waits any more."""
-    Key.hook = None
-    gc.collect()
-    SkipListMap({1: 1}).drain()
-    yield
-    Key.hook = None
-
-
-def numbers_of(m):
-    return [key.number for key in m]
-
-
-def test_exceptions_reach_the_caller_and_change_nothing():
-    m = SkipListMap((Key(i), i) for i in range(200))
-    counter = [0]
-
-    def explode(a, b):
-        counter[0] -= 1
-        if counter[0] == 0:
-            raise ZeroDivisionError
-
-    Key.hook = explode
-    uses = [
-        lambda: m[Key(100.5)], lambda: m.__setitem__(Key(100.5), 0), lambda: m.pop(Key(100)), lambda: m.setdefault(Key(100.5), 1),
-        lambda: m.floor_key(Key(7.5)), lambda: Key(7.5) in m, lambda: m.__delitem__(Key(7)), lambda: list(m.keys(Key(5), Key(9))),
-        lambda: m.compute(Key(9.5), lambda value: 1), lambda: m.replace(Key(3), 1), lambda: m.replace_if(Key(3), 3, 4),
-    ]  # fmt: skip
-    for use in uses:
-        for after in range(1, 5):
-            counter[0] = after
-            with pytest.raises(ZeroDivisionError):
-                use()
-    Key.hook = None
-    assert numbers_of(m) == list(range(200)) and list(m.values()) == list(range(200)) and len(m) == 200
-
-
-@pytest.mark.parametrize("what", ["insert", "delete", "clear", "iterate", "collect", "same"])
-def test_comparisons_that_use_the_same_map(what):
-    m = SkipListMap((Key(i), i) for i in range(100))
-    depth, calls = [0], [0]
-
-    def reenter(a, b):
-        if depth[0]:
-            return
-        depth[0] += 1
-        try:
-            if what == "insert":
-                m[Key(m.last_key().number + 1)] = "new"
-            elif what == "delete" and len(m) > 10:
-                m.popitem(last=False)
-            elif what == "clear":
-                m.clear()
-            elif what == "iterate":
-                assert numbers_of(m) == sorted(numbers_of(m))
-            elif what == "collect":
-                calls[0] += 1
-                if calls[0] % 10 == 1:
-                    gc.collect()
-            elif what == "same":
-                m[Key(50.5)] = "inner"
-        finally:
-            depth[0] -= 1
-
-    Key.hook = reenter
-    for number in (50.5, 20.5, 50.5, 80.5):
-        m[Key(number)] = "outer"
-        m.get(Key(number))
-        m.pop(Key(number - 0.5), None)
-        m.ceiling_key(Key(3.3))
-    Key.hook = None
-    assert numbers_of(m) == sorted(set(numbers_of(m))) and len(m) == len(list(m))
-
-
-def test_finalizers_that_use_the_same_map():
-    m = SkipListMap()
-    log = []
-
-    class Value:
-        def __init__(self, number):
-            self.number = number
-
-        def __del__(self):
-            log.append(self.number)
-            if self.number > 0:
-                m[self.number % 7] = Value(self.number - 1)  # replaces, and so on
-                m.pop(3, None)
-
-    for i in range(7):
-        m[i] = Value(20)
-    m[0] = None
-    m.clear()
-    m.drain()
-    for _ in range(200):  # each round ends some chains
-        m.clear()
-        m.drain()
-    assert len(m) == 0 and len(log) >= 20
-
-
-def test_a_key_that_changes_its_mind():
-    import random
-
-    generator = random.Random(5)
-    before = Key.alive
-    m = SkipListMap()
-    keys = [Key(i) for i in range(300)]
-    for round_number in range(3000):
-        key = generator.choice(keys)
-        if round_number % 7 == 0:
-            key.number = generator.randrange(300)
-        action = generator.randrange(6)
-        try:
-            if action < 3:
-                m[key] = key
-            elif action == 3:
-                m.pop(key, None)
-            elif action == 4:
-                m.floor_item(key)
-            else:
-                list(zip(range(20), m.keys(key), strict=False))
-        except TypeError as error:  # neither less nor equal
-            assert "no order" in str(error)
-    assert len(list(m)) <= 300 * 20
-    m.clear()
-    m.drain()
-    del m, keys, key
-    gc.collect()
-    assert Key.alive == before
-
-
-def test_comparisons_at_random():
-    import random
-
-    generator = random.Random(7)
-    before = Key.alive
-
-    def lie(a, b):
-        return generator.randrange(3) - 1
-
-    m = SkipListMap(cmp=lie)
-    for i in range(3000):
-        m[Key(i)] = i
-        if i % 3 == 0:
-            m.pop(Key(i), None)
-        if i % 100 == 0:
-            sum(1 for _ in m)
-            sum(1 for _ in m.keys(Key(1), Key(2)))
-            sum(1 for _ in reversed(m))
-    while m:
-        m.popitem()
-    m.drain()
-    del m
-    gc.collect()
-    assert Key.alive == before
-
-
-def test_keys_without_an_order():
-    m = SkipListMap()
-    m[frozenset([1])] = 1
-    with pytest.raises(TypeError, match="have no order: neither is less, and they are not equal"):
-        m[frozenset([2])] = 2
-    assert m[frozenset([1])] == 1 and len(m) == 1
-
-
-def test_an_iterator_that_is_advanced_by_its_own_comparison():
-    m = SkipListMap((Key(i), i) for i in range(200))
-    iterator = iter(m.keys(Key(3), Key(150)))
-    errors = []
-
-    def advance(a, b):
-        try:
-            next(iterator, None)
-        except ValueError as error:
-            errors.append(str(error))
-
-    Key.hook = advance
-    list(iterator)
-    Key.hook = None
-    assert errors and set(errors) == {"iterator already executing"}

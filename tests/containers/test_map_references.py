@@ -47,7 +47,12 @@ def settled():
     settle(SkipListMap({1: 1}))
 
 
-OPTIONS = [{}, {"key": lambda thing: thing}, {"key": lambda thing: thing.number}, {"cmp": lambda a, b: a.number - b.number}]
+OPTIONS = [
+    {},
+    {"key": lambda thing: thing},
+    {"key": lambda thing: thing.number},
+    {"cmp": lambda a, b: a.number - b.number},
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=["natural", "key", "fast key", "cmp"])
@@ -223,7 +228,17 @@ def cyclic_many():
     return m
 
 
-CYCLES = [cyclic_value, cyclic_key, cyclic_set, cyclic_order, cyclic_own_key, cyclic_own_cmp, cyclic_iterator, cyclic_bounds, cyclic_many]
+CYCLES = [
+    cyclic_value,
+    cyclic_key,
+    cyclic_set,
+    cyclic_order,
+    cyclic_own_key,
+    cyclic_own_cmp,
+    cyclic_iterator,
+    cyclic_bounds,
+    cyclic_many,
+]
 
 
 @pytest.mark.parametrize("make", CYCLES, ids=lambda make: make.__name__)

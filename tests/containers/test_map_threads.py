@@ -70,7 +70,12 @@ def test_each_key_is_taken_once():
             if m.pop(key, None) is not None:
                 mine.append(key)
 
-    run(lambda: take(taken[0], True), lambda: take(taken[1], False), lambda: remove(taken[2], 0), lambda: remove(taken[3], 1))
+    run(
+        lambda: take(taken[0], True),
+        lambda: take(taken[1], False),
+        lambda: remove(taken[2], 0),
+        lambda: remove(taken[3], 1),
+    )
     assert sorted(sum(taken, [])) == list(range(ROUNDS)) and len(m) == 0
 
 
@@ -84,7 +89,11 @@ def test_each_key_is_put_once():
             won[index] += s.add_if_absent(f"key{key}")
 
     run(*(lambda index=index: put(index) for index in range(4)))
-    assert sum(won) == 2 * ROUNDS and list(m) == list(range(ROUNDS)) and list(s) == sorted(f"key{key}" for key in range(ROUNDS))
+    assert (
+        sum(won) == 2 * ROUNDS
+        and list(m) == list(range(ROUNDS))
+        and list(s) == sorted(f"key{key}" for key in range(ROUNDS))
+    )
 
 
 def test_counting_is_exact():

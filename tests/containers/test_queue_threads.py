@@ -408,8 +408,9 @@ def test_threads_come_and_go(kind):
 
 def test_exceptions_at_the_interpreters_end(kind):
     """Where nothing can be imported any more."""
-    assert output_of(
-        f"""
+    assert (
+        output_of(
+            f"""
         import builtins, queue
         from concurrent_collections import {kind.__name__}
 
@@ -429,7 +430,9 @@ def test_exceptions_at_the_interpreters_end(kind):
 
         builtins.last = Last()
         """
-    ) == "done\n"
+        )
+        == "done\n"
+    )
 
 
 def test_importing_is_lazy():

@@ -60,8 +60,18 @@ def test_elements():
 
 def test_neighbours_and_ranges():
     s = SkipListSet([10, 20, 30])
-    assert (s.first(), s.last(), s.floor(15), s.lower(10), s.ceiling(15), s.higher(30, "none")) == (10, 30, 10, None, 20, "none")
-    assert list(s.range(10, 30)) == [10, 20] and list(s.range(10, 30, inclusive=(False, True), reverse=True)) == [30, 20]
+    assert (s.first(), s.last(), s.floor(15), s.lower(10), s.ceiling(15), s.higher(30, "none")) == (
+        10,
+        30,
+        10,
+        None,
+        20,
+        "none",
+    )
+    assert list(s.range(10, 30)) == [10, 20] and list(s.range(10, 30, inclusive=(False, True), reverse=True)) == [
+        30,
+        20,
+    ]
     with pytest.raises(KeyError, match="empty"):
         SkipListSet().first()
     assert SkipListSet().last(None) is None
@@ -113,7 +123,9 @@ def test_its_own_order_tells_which_elements_are_the_same():
         return SkipListSet(["A", "B"], key=str.lower)
 
     s = letters()
-    assert list(s - {"a"}) == list(s.difference(["a"])) == ["B"] and list(s & {"a"}) == list(s.intersection(iter("a"))) == ["A"]
+    assert list(s - {"a"}) == list(s.difference(["a"])) == ["B"] and list(s & {"a"}) == list(
+        s.intersection(iter("a"))
+    ) == ["A"]
     assert list(s | {"a", "c"}) == ["A", "B", "c"] and list(s ^ {"a", "c"}) == ["B", "c"]
     assert s <= {"a", "b"} <= s and not s < {"a", "b"} and s < {"a", "b", "c"} and s > {"a"} and s.isdisjoint("xy")
     for name, expected in zip(UPDATES, (["A", "B", "c"], ["A"], ["B"], ["B", "c"])):
@@ -122,17 +134,40 @@ def test_its_own_order_tells_which_elements_are_the_same():
         assert list(changed) == expected
     assert s != {"a", "b"} and s == {"A", "B"} and s != SkipListSet("ab") and SkipListSet("ab") != s
     unhashable = SkipListSet([[1], [2]])
-    assert list(unhashable - set()) == [[1], [2]] and unhashable != {1, 2} and list(unhashable & SkipListSet([[2]])) == [[2]]
-    for combine in (SkipListSet.difference, SkipListSet.difference_update, SkipListSet.intersection, SkipListSet.issubset):
+    assert (
+        list(unhashable - set()) == [[1], [2]]
+        and unhashable != {1, 2}
+        and list(unhashable & SkipListSet([[2]])) == [[2]]
+    )
+    for combine in (
+        SkipListSet.difference,
+        SkipListSet.difference_update,
+        SkipListSet.intersection,
+        SkipListSet.issubset,
+    ):
         with pytest.raises(TypeError, match="'<' not supported"):
             combine(SkipListSet([1]), ["a"])
-    assert SkipListSet([-1]) != SkipListSet([1], key=math.sqrt) and SkipListSet([1]) != SkipListSet(["a"], key=str.lower)
+    assert SkipListSet([-1]) != SkipListSet([1], key=math.sqrt) and SkipListSet([1]) != SkipListSet(
+        ["a"], key=str.lower
+    )
 
 
 def test_operators_want_sets():
-    for operator in ("__or__", "__and__", "__sub__", "__xor__", "__ior__", "__iand__", "__isub__", "__ixor__", "__rsub__"):
+    for operator in (
+        "__or__",
+        "__and__",
+        "__sub__",
+        "__xor__",
+        "__ior__",
+        "__iand__",
+        "__isub__",
+        "__ixor__",
+        "__rsub__",
+    ):
         assert getattr(SkipListSet([1]), operator)([1]) is NotImplemented
-    assert SkipListSet([1]) != [1] and SkipListSet([1]) != SkipListSet(["a"]) and SkipListSet([[1]]) == SkipListSet([[1]])
+    assert (
+        SkipListSet([1]) != [1] and SkipListSet([1]) != SkipListSet(["a"]) and SkipListSet([[1]]) == SkipListSet([[1]])
+    )
 
 
 def test_copies_keep_order_and_state():
@@ -146,7 +181,13 @@ def test_copies_keep_order_and_state():
     assert s.snapshot() == [3, 2, 1]
     t = WithSlots([1])
     t.note = [2]
-    for other in (t.copy(), t | {3}, copy.copy(t), copy.deepcopy(t), *(pickle.loads(pickle.dumps(t, p)) for p in range(6))):
+    for other in (
+        t.copy(),
+        t | {3},
+        copy.copy(t),
+        copy.deepcopy(t),
+        *(pickle.loads(pickle.dumps(t, p)) for p in range(6)),
+    ):
         assert type(other) is WithSlots and other.note == [2] and 1 in other
 
 

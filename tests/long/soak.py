@@ -99,7 +99,11 @@ class Soak:
         assert report.dropped_records == 0, report.notes
 
     def run(self) -> None:
-        works = [(self.allocate, n) for n in range(self.threads)] + [(self.churn, 0), (self.profile, 0), (self.profile, 1)]
+        works = [(self.allocate, n) for n in range(self.threads)] + [
+            (self.churn, 0),
+            (self.profile, 0),
+            (self.profile, 1),
+        ]
         threads = [threading.Thread(target=self.guarded, args=work) for work in works]
         for thread in threads:
             thread.start()

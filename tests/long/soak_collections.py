@@ -249,7 +249,9 @@ class Soak:
         for number in itertools.count(1000):
             if not self.running():
                 break
-            helpers = [threading.Thread(target=self.guarded, args=(self.operate, number * 4 + i, 200)) for i in range(4)]
+            helpers = [
+                threading.Thread(target=self.guarded, args=(self.operate, number * 4 + i, 200)) for i in range(4)
+            ]
             for helper in helpers:
                 helper.start()
             for helper in helpers:
@@ -261,7 +263,9 @@ class Soak:
         sys.unraisablehook = lambda unraisable: self.errors.append(unraisable.exc_value or unraisable.exc_type())
         Reentrant.container = self.subjects[0].container
         works: list[tuple[Any, ...]] = [(self.operate, number) for number in range(self.threads)]
-        threads = [threading.Thread(target=self.guarded, args=work) for work in [*works, (self.collect,), (self.churn,)]]
+        threads = [
+            threading.Thread(target=self.guarded, args=work) for work in [*works, (self.collect,), (self.churn,)]
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -322,9 +326,22 @@ def run_under_asan(source: Path, arguments: list[str]) -> int:
         tree, target = Path(folder, "tree"), Path(folder, "package")
         subprocess.run(["cp", "-r", "--", str(source), str(tree)], check=True)
         flags = "-O1 -g -fno-omit-frame-pointer -fsanitize=address -DCC_BACKEND_LIBC=1"
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", target, tree]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            target,
+            tree,
+        ]
         subprocess.run(pip, check=True, env=os.environ | {"CFLAGS": flags, "LDFLAGS": "-fsanitize=address"})
-        runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True).stdout.strip()
+        runtime = subprocess.run(
+            ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True
+        ).stdout.strip()
         gil = getattr(sys, "_is_gil_enabled", lambda: True)()
         environment = os.environ | {
             "LD_PRELOAD": runtime,

@@ -38,7 +38,9 @@ def test_each_planted_error_is_run():
 
 def test_command():
     result = subprocess.run([sys.executable, COMMAND, "ibr", "NO_UPPER"], capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0 and result.stdout.startswith("violated ibr-BUG_NO_UPPER"), result.stdout + result.stderr
+    assert result.returncode == 0 and result.stdout.startswith("violated ibr-BUG_NO_UPPER"), (
+        result.stdout + result.stderr
+    )
 
 
 def test_an_unfinished_search_is_no_proof(monkeypatch):

@@ -178,7 +178,9 @@ def test_debug_finds_leaks_with_their_stacks(core):
     with pytest.raises(MemoryProblemError, match="leak"), memory.debug() as debugger:
         for _ in range(3):
             core.cc_mem_malloc(500)
-    leaks = debugger.problems  # one for each C stack: a newer interpreter calls from another address once it has specialized
+    leaks = (
+        debugger.problems
+    )  # one for each C stack: a newer interpreter calls from another address once it has specialized
     assert {leak.kind for leak in leaks} == {"leak"} and 1 <= len(leaks) <= 3
     assert (sum(leak.bytes for leak in leaks), sum(leak.blocks for leak in leaks)) == (1500, 3)
     with memory.debug(leaks=False) as debugger:

@@ -34,7 +34,13 @@ def test_it_is_the_files_bytes(path):
         assert not mapped.truncated and mapped.path == str(path) and "file" in repr(mapped)
         part.release()
     assert mapped.closed and "closed" in repr(mapped)
-    for use in (lambda: mapped[0], lambda: len(mapped), mapped.read, lambda: memoryview(mapped), lambda: mapped.find(b"")):
+    for use in (
+        lambda: mapped[0],
+        lambda: len(mapped),
+        mapped.read,
+        lambda: memoryview(mapped),
+        lambda: mapped.find(b""),
+    ):
         with pytest.raises(ValueError, match="the MappedFile is closed"):
             use()
 
@@ -163,6 +169,6 @@ def test_in_many_threads(path):
 
 
 def test_doctests():
-    assert output_of("import doctest; from concurrent_collections.memory import regions; print(doctest.testmod(regions))").startswith(
-        "TestResults(failed=0"
-    )
+    assert output_of(
+        "import doctest; from concurrent_collections.memory import regions; print(doctest.testmod(regions))"
+    ).startswith("TestResults(failed=0")

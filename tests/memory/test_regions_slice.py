@@ -52,7 +52,9 @@ def library(runtime):
 
 
 SETTINGS = settings(max_examples=300, deadline=None)
-SMALL = st.lists(st.sampled_from([b"a", b"b", b"A", b"\0", b"\xff", b" ", b"\t", b",", b"ab"]), max_size=12).map(b"".join)
+SMALL = st.lists(st.sampled_from([b"a", b"b", b"A", b"\0", b"\xff", b" ", b"\t", b",", b"ab"]), max_size=12).map(
+    b"".join
+)
 BYTES = SMALL | st.binary(max_size=20)
 
 
@@ -86,7 +88,12 @@ def test_split(library, content, separator):
 
 
 UTF8 = st.text(max_size=8).map(str.encode) | st.binary(max_size=8)
-LEADS = st.lists(st.sampled_from([b"\xc3", b"\xa9", b"\xe2\x82", b"\xac", b"\xed\xa0\x80", b"\xf0\x9f", b"\x98\x80", b"\xf4\x90", b"a"]), max_size=6)
+LEADS = st.lists(
+    st.sampled_from(
+        [b"\xc3", b"\xa9", b"\xe2\x82", b"\xac", b"\xed\xa0\x80", b"\xf0\x9f", b"\x98\x80", b"\xf4\x90", b"a"]
+    ),
+    max_size=6,
+)
 
 
 def characters(content: bytes) -> list[tuple[bytes, int]]:
@@ -134,7 +141,11 @@ def test_utf8(library, content, most):
 
 
 @SETTINGS
-@given(st.from_regex(r"[+-]?[0-9]{1,20}", fullmatch=True) | st.text("0123456789+- x", max_size=6) | st.integers(-(1 << 64), 1 << 64).map(str))
+@given(
+    st.from_regex(r"[+-]?[0-9]{1,20}", fullmatch=True)
+    | st.text("0123456789+- x", max_size=6)
+    | st.integers(-(1 << 64), 1 << 64).map(str)
+)
 @example(str(-(1 << 63)))
 @example(str((1 << 63) - 1))
 @example(str(1 << 63))
@@ -152,7 +163,11 @@ def test_integers(library, text):
 
 
 @SETTINGS
-@given(st.floats().map(repr) | st.from_regex(r"-?[0-9]{0,17}\.?[0-9]{0,17}", fullmatch=True) | st.text("0123456789.-+e x", max_size=8))
+@given(
+    st.floats().map(repr)
+    | st.from_regex(r"-?[0-9]{0,17}\.?[0-9]{0,17}", fullmatch=True)
+    | st.text("0123456789.-+e x", max_size=8)
+)
 @example("-0")
 @example("1e400")
 @example(" 1")

@@ -288,4 +288,6 @@ def test_leaks_of_sqlite_are_found():
 def test_a_free_threaded_interpreter_keeps_its_gil_disabled():
     if not hasattr(sys, "_is_gil_enabled") or sys._is_gil_enabled():
         pytest.skip("this interpreter has a GIL")
-    assert run("from concurrent_collections import sqlite, memory; import sys; print(sys._is_gil_enabled())") == "False\n"
+    assert (
+        run("from concurrent_collections import sqlite, memory; import sys; print(sys._is_gil_enabled())") == "False\n"
+    )

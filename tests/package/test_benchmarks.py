@@ -57,7 +57,11 @@ def test_sqlite(tmp_path):
         pytest.skip("it gets SQLite's source and compiles it: where that is there already, on the stock interpreter")
     output, results = run(tmp_path, "sqlite")
     assert "buddy" in output and "mem5" in output
-    assert {peer["peer"] for peer in results["results"]["mem5, 2 threads, statistics off"]} >= {"mem1", "mem5", "mimalloc"}
+    assert {peer["peer"] for peer in results["results"]["mem5, 2 threads, statistics off"]} >= {
+        "mem1",
+        "mem5",
+        "mimalloc",
+    }
 
 
 @on_stock_python_only
@@ -114,5 +118,7 @@ def test_quick_results_are_not_those_that_git_tracks():
     tracked = (ROOT / "benchmarks" / "results").glob("*.json")
     for path in tracked:
         assert json.loads(path.read_text()).get("quick", False) is False
-    listed = subprocess.run(["git", "check-ignore", "build/benchmarks/alloc.json"], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "check-ignore", "build/benchmarks/alloc.json"], cwd=ROOT, capture_output=True, text=True
+    )
     assert listed.returncode in (0, 128), "128: no clone"

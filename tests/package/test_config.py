@@ -20,9 +20,9 @@ def defaults():
 
 
 def test_defaults():
-    assert output_of("from concurrent_collections import config as c; print(c.enable_alloc_statistics, c.allocator)") == (
-        "False mimalloc\n"
-    )
+    assert output_of(
+        "from concurrent_collections import config as c; print(c.enable_alloc_statistics, c.allocator)"
+    ) == ("False mimalloc\n")
 
 
 def test_options_are_attributes():
@@ -46,7 +46,9 @@ def test_a_wrong_allocator_lists_the_valid_ones(value):
 
 def test_a_wrong_name_lists_the_valid_ones():
     for act in (lambda: config.enable_stats, lambda: setattr(config, "enable_stats", True)):
-        with pytest.raises(AttributeError, match="no option 'enable_stats'; options are enable_alloc_statistics, allocator"):
+        with pytest.raises(
+            AttributeError, match="no option 'enable_stats'; options are enable_alloc_statistics, allocator"
+        ):
             act()
 
 
@@ -55,7 +57,9 @@ SMR_OPTIONS = {limits["name"]: limits for limits in _core.smr_options()}
 
 def test_every_option_of_a_domain_is_an_option_here():
     assert {f"smr_{name}" for name in SMR_OPTIONS} == {name for name in config.options() if name.startswith("smr_")}
-    assert {"retire_threshold", "reclaim_per_poll", "initial_threads", "stall_threshold", "batch_bytes"} <= set(SMR_OPTIONS)
+    assert {"retire_threshold", "reclaim_per_poll", "initial_threads", "stall_threshold", "batch_bytes"} <= set(
+        SMR_OPTIONS
+    )
     assert (config.smr, config.smr_retire_threshold, config.smr_reclaim_per_poll, config.smr_initial_threads) == (
         "ibr", 64, 32, 256,
     )  # fmt: skip
@@ -97,7 +101,9 @@ def test_options_are_set_by_one_thread_at_a_time(monkeypatch):
     for name in names:
         monkeypatch.setattr(config._OPTIONS[name], "set", slow_set)
     values = {"smr": "debra"}
-    with Threads({name: lambda name=name: [setattr(config, name, values.get(name, 5)) for _ in range(5)] for name in names}):
+    with Threads(
+        {name: lambda name=name: [setattr(config, name, values.get(name, 5)) for _ in range(5)] for name in names}
+    ):
         pass
     assert seen == [0] * 15
 

@@ -102,12 +102,32 @@ def test_rule_passes_a_good_tree(rule, tmp_path):
         (places, "csrc/include/cc/detail.h", "", "csrc/include/cc/detail.h: belongs to no layer"),
         (places, "csrc/include/alloc.h", "", "csrc/include/alloc.h: belongs to no layer"),
         (layering, "csrc/base/x.c", '#include "cc/alloc.h"\n', "csrc/base/x.c:1: base includes cc/alloc.h of alloc"),
-        (layering, "csrc/alloc/x.c", '\n#include <cc/smr.h>\n', "csrc/alloc/x.c:2: alloc includes cc/smr.h of smr"),
+        (layering, "csrc/alloc/x.c", "\n#include <cc/smr.h>\n", "csrc/alloc/x.c:2: alloc includes cc/smr.h of smr"),
         (layering, "csrc/smr/x.c", '#include "cc/methods.h"\n', "csrc/smr/x.c:1: smr includes cc/methods.h of methods"),
-        (layering, "csrc/methods/x.c", '#include "cc/regions.h"\n', "csrc/methods/x.c:1: methods includes cc/regions.h of regions"),
-        (layering, "csrc/alloc/x.c", '#include "cc/debug_malloc.h"\n', "csrc/alloc/x.c:1: alloc includes cc/debug_malloc.h of methods"),
-        (layering, "csrc/platform/x.c", '#include "cc/arena.h"\n', "csrc/platform/x.c:1: platform includes cc/arena.h of regions"),
-        (layering, "csrc/profile/tap.c", '#include "cc/smr.h"\n', "csrc/profile/tap.c:1: profile includes cc/smr.h of smr"),
+        (
+            layering,
+            "csrc/methods/x.c",
+            '#include "cc/regions.h"\n',
+            "csrc/methods/x.c:1: methods includes cc/regions.h of regions",
+        ),
+        (
+            layering,
+            "csrc/alloc/x.c",
+            '#include "cc/debug_malloc.h"\n',
+            "csrc/alloc/x.c:1: alloc includes cc/debug_malloc.h of methods",
+        ),
+        (
+            layering,
+            "csrc/platform/x.c",
+            '#include "cc/arena.h"\n',
+            "csrc/platform/x.c:1: platform includes cc/arena.h of regions",
+        ),
+        (
+            layering,
+            "csrc/profile/tap.c",
+            '#include "cc/smr.h"\n',
+            "csrc/profile/tap.c:1: profile includes cc/smr.h of smr",
+        ),
         (order_in_rooms, "csrc/profile/x.c", "", "csrc/profile/x.c: has no place in the order of profile"),
         (
             order_in_rooms,
@@ -139,18 +159,38 @@ def test_rule_passes_a_good_tree(rule, tmp_path):
             '#include "alloc/alloc_internal.h"\n',
             "csrc/smr/x.c:1: alloc/alloc_internal.h is shared inside alloc only",
         ),
-        (system_headers, "csrc/profile/tap.c", "#include <Python.h>\n", "csrc/profile/tap.c:1: Python.h belongs in csrc/python/"),
+        (
+            system_headers,
+            "csrc/profile/tap.c",
+            "#include <Python.h>\n",
+            "csrc/profile/tap.c:1: Python.h belongs in csrc/python/",
+        ),
         (
             system_headers,
             "csrc/python/x.c",
             "#include <mimalloc.h>\n",
             "csrc/python/x.c:1: mimalloc.h belongs in csrc/alloc/",
         ),
-        (system_headers, "csrc/base/x.c", "#include <mimalloc-stats.h>\n", "csrc/base/x.c:1: mimalloc-stats.h belongs in csrc/alloc/"),
+        (
+            system_headers,
+            "csrc/base/x.c",
+            "#include <mimalloc-stats.h>\n",
+            "csrc/base/x.c:1: mimalloc-stats.h belongs in csrc/alloc/",
+        ),
         (system_headers, "csrc/alloc/x.c", "#include <unistd.h>\n", "csrc/alloc/x.c:1: unistd.h belongs in csrc/base/"),
-        (system_headers, "csrc/smr/x.c", "  # include <sys/mman.h>\n", "csrc/smr/x.c:1: sys/mman.h belongs in csrc/base/"),
+        (
+            system_headers,
+            "csrc/smr/x.c",
+            "  # include <sys/mman.h>\n",
+            "csrc/smr/x.c:1: sys/mman.h belongs in csrc/base/",
+        ),
         (system_headers, "csrc/smr/x.c", '#include "signal.h"\n', "csrc/smr/x.c:1: signal.h belongs in csrc/base/"),
-        (system_headers, "csrc/python/x.c", "#include <pthread.h>\n", "csrc/python/x.c:1: pthread.h belongs in csrc/base/"),
+        (
+            system_headers,
+            "csrc/python/x.c",
+            "#include <pthread.h>\n",
+            "csrc/python/x.c:1: pthread.h belongs in csrc/base/",
+        ),
         (
             system_headers,
             "csrc/include/cc/base.h",
@@ -178,13 +218,26 @@ def test_rule_fails(rule, name, text, complaint, tmp_path):
 
 
 def test_private_cpython_is_not_for_headers(tmp_path):
-    contents = {"csrc/python/frames.h": "_PyInterpreterFrame *frame;\n", "csrc/python/module.c": '#include "frames.h"\n'}
+    contents = {
+        "csrc/python/frames.h": "_PyInterpreterFrame *frame;\n",
+        "csrc/python/module.c": '#include "frames.h"\n',
+    }
     (violation,) = private_cpython(make_tree(tmp_path, contents))
     assert violation.startswith("csrc/python/frames.h: private CPython API")
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
-@pytest.mark.parametrize("name, passes", [("cc_alloc", True), ("Platform_Alloc", True), ("VirtualAlloc", False), ("mi_malloc", False), ("malloc", False), ("cc__os_map", False)])
+@pytest.mark.parametrize(
+    "name, passes",
+    [
+        ("cc_alloc", True),
+        ("Platform_Alloc", True),
+        ("VirtualAlloc", False),
+        ("mi_malloc", False),
+        ("malloc", False),
+        ("cc__os_map", False),
+    ],
+)
 def test_export_rule(name, passes, tmp_path):
     source = make_tree(tmp_path, {"x.c": f"void *{name}(unsigned long n) {{ return (void *)n; }}\n"}) / "x.c"
     subprocess.run(["cc", "-w", "-shared", "-fPIC", "-nostdlib", source, "-o", tmp_path / "libx.so"], check=True)

@@ -20,15 +20,27 @@ from interpreter import FREE_THREADED_BUILD, PACKAGE, output_of, run_python
 import concurrent_collections
 
 ROOT = Path(__file__).resolve().parents[2]
-INPUTS = ["concurrent_collections", "csrc", "licenses", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]
+INPUTS = [
+    "concurrent_collections",
+    "csrc",
+    "licenses",
+    "setup.py",
+    "pyproject.toml",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "concurrent-collections"
 
 
 def have_build_requirements() -> bool:
-    return output_of(
-        "import importlib.util, pathlib, sys; print(importlib.util.find_spec('setuptools') is not None and "
-        "any((pathlib.Path(p) / 'cmeel.prefix').exists() for p in sys.path if p))"
-    ) == "True\n"
+    return (
+        output_of(
+            "import importlib.util, pathlib, sys; print(importlib.util.find_spec('setuptools') is not None and "
+            "any((pathlib.Path(p) / 'cmeel.prefix').exists() for p in sys.path if p))"
+        )
+        == "True\n"
+    )
 
 
 def run(*command: object, cwd: Path | None = None, **environment: str) -> str:
@@ -43,7 +55,9 @@ def run(*command: object, cwd: Path | None = None, **environment: str) -> str:
 def copy_of_the_tree(directory: Path) -> Path:
     for name in INPUTS:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.so.*"))
+            shutil.copytree(
+                ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.so.*")
+            )
         else:
             directory.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, directory / name)
@@ -112,7 +126,9 @@ def test_the_wheel_holds_what_it_should(built):
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"concurrent_collections"}, "no tests, no csrc"
     assert not [name for name in names if name.endswith((".c", ".o", ".a", ".pyc")) or "test" in name.lower()]
-    assert any(name.endswith("LICENSE") for name in names) and any(name.endswith("licenses/mimalloc.txt") for name in names)
+    assert any(name.endswith("LICENSE") for name in names) and any(
+        name.endswith("licenses/mimalloc.txt") for name in names
+    )
 
 
 @pytest.mark.slow
@@ -175,7 +191,12 @@ except build.BuildError as error:
         (tmp_path / "bin", "needs pkg-config, which is not installed"),
         (os.environ["PATH"], "pkg-config finds no mimalloc" if shutil.which("pkg-config") else "needs pkg-config"),
     ]:
-        environment = {"CC_MIMALLOC": "system", "PATH": str(path), "PKG_CONFIG_LIBDIR": str(tmp_path), "PKG_CONFIG_PATH": ""}
+        environment = {
+            "CC_MIMALLOC": "system",
+            "PATH": str(path),
+            "PKG_CONFIG_LIBDIR": str(tmp_path),
+            "PKG_CONFIG_PATH": "",
+        }
         assert expected in run(sys.executable, "-c", code, **environment)
 
 
@@ -208,7 +229,11 @@ def test_importing_loads_nothing_of_others():
             "print(json.dumps([[name, getattr(sys.modules[name], '__file__', None)] for name in set(sys.modules) - before]))"
         )
     )
-    foreign = [name for name, file in loaded if file and "site-packages" in file and not name.startswith("concurrent_collections")]
+    foreign = [
+        name
+        for name, file in loaded
+        if file and "site-packages" in file and not name.startswith("concurrent_collections")
+    ]
     assert foreign == []
     assert "concurrent_collections.exporters" not in dict(loaded), "exporters are loaded when they are used"
 
@@ -310,14 +335,25 @@ def test_a_foreign_libcc_is_a_clear_import_error(foreign_libraries, kind, how):
 
 def test_the_source_tree_is_not_mistaken_for_the_package(tmp_path):
     """As when Python is started in a clone of the repository."""
-    shutil.copytree(ROOT / "concurrent_collections", tmp_path / "concurrent_collections", ignore=shutil.ignore_patterns("*.so*", "lib"))
+    shutil.copytree(
+        ROOT / "concurrent_collections",
+        tmp_path / "concurrent_collections",
+        ignore=shutil.ignore_patterns("*.so*", "lib"),
+    )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     result = subprocess.run(
-        [sys.executable, "-c", "import concurrent_collections"], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", "import concurrent_collections"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
-    assert last.startswith("ImportError: concurrent_collections was imported from its source tree (") and "from another directory" in last
+    assert (
+        last.startswith("ImportError: concurrent_collections was imported from its source tree (")
+        and "from another directory" in last
+    )
 
 
 def test_the_library_exports_only_its_own_names():
@@ -386,7 +422,9 @@ def headers_of_314() -> Path:
             (work / "no-parts").mkdir()
             targets = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], capture_output=True,
                                      text=True, check=False).stdout.split()  # fmt: skip
-            uri = next((line for line in targets if line.rstrip("/").endswith("/debian")), "http://deb.debian.org/debian")
+            uri = next(
+                (line for line in targets if line.rstrip("/").endswith("/debian")), "http://deb.debian.org/debian"
+            )
             (work / "sources.list").write_text(
                 "".join(f"deb [signed-by={keyring}] {uri} {suite} main\n" for suite in ("sid", "forky"))
             )
@@ -394,7 +432,9 @@ def headers_of_314() -> Path:
                    f"Dir::Etc::SourceParts={work / 'no-parts'}", "-o", f"Dir::State::Lists={work / 'lists'}", "-o",
                    "APT::Sandbox::User=root", "-o", "Acquire::Check-Valid-Until=false"]  # fmt: skip
             subprocess.run([*apt, "update"], cwd=work, capture_output=True, check=False, timeout=300)
-            subprocess.run([*apt, "download", "libpython3.14-dev"], cwd=work, capture_output=True, check=False, timeout=300)
+            subprocess.run(
+                [*apt, "download", "libpython3.14-dev"], cwd=work, capture_output=True, check=False, timeout=300
+            )
             packages = list(work.glob("libpython3.14-dev_*.deb"))
             if not packages:
                 pytest.skip("the archive does not deliver libpython3.14-dev")

@@ -26,7 +26,10 @@ def test_rule_fails(rule, name, text, complaint, tmp_path):
 
 
 GOOD = {
-    "a.c": "#define X \\\n    1\n\nint numbers[] = {\n" + "    1,\n" * 100 + "};\n" + LONG_C.replace("    a++;\n", "", 1),
+    "a.c": "#define X \\\n    1\n\nint numbers[] = {\n"
+    + "    1,\n" * 100
+    + "};\n"
+    + LONG_C.replace("    a++;\n", "", 1),
     "a.py": "x = [\n" + "    1,\n" * 100 + "]\n\n\n" + LONG_PYTHON.replace("        pass\n", "", 1),
     "b.py": "x = 1\n" * 499 + "#" * 0,
     "README.md": "x" * 1000 + "\n" * 1000,

@@ -16,6 +16,8 @@ import tools
 pytestmark = pytest.mark.slow
 
 TYPING = Path(__file__).with_name("typing")
+
+
 def wrong_lines(path: Path) -> set[int]:
     return {number for number, line in enumerate(path.read_text().splitlines(), 1) if line.endswith("# wrong")}
 

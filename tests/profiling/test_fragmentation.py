@@ -105,16 +105,19 @@ def test_a_free_threaded_interpreter_says_that_it_is_unknown():
 
 @pytest.mark.skipif(FREE_THREADED_BUILD, reason="free-threaded CPython has one allocator")
 def test_without_pythons_own_allocator_it_is_unknown():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         from concurrent_collections import MemoryProfiler
         with MemoryProfiler() as profiler:
             keep = [str(n) for n in range(1000)]
         figures = profiler.report().fragmentation
         print(figures.external_fragmentation, figures.sources["external_fragmentation"])
         """,
-        environment={"PYTHONMALLOC": "malloc"},
-    ) == "None unknown: no heap that can be read is profiled\n"
+            environment={"PYTHONMALLOC": "malloc"},
+        )
+        == "None unknown: no heap that can be read is profiled\n"
+    )
 
 
 def test_the_runtimes_heap_counts_when_its_statistics_are_complete(runtime):

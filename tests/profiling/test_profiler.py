@@ -64,7 +64,9 @@ def test_a_wrong_value_is_a_value_error_that_names_the_argument(name, value):
     ],
 )  # fmt: skip
 def test_the_limits_themselves_are_accepted(name, value):
-    with MemoryProfiler(**{name: value}, **({"detect_leaks": True} if name in ("stack_depth", "leak_limit") else {})) as p:
+    with MemoryProfiler(
+        **{name: value}, **({"detect_leaks": True} if name in ("stack_depth", "leak_limit") else {})
+    ) as p:
         keep = [str(n) for n in range(100)]
     assert len(keep) == 100 and p.report().duration_seconds > 0
 

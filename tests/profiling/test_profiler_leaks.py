@@ -205,7 +205,9 @@ def test_a_clean_run_after_a_warm_up_leaks_next_to_nothing(clean_runs, name):
 
 def test_what_import_machinery_keeps_stands_apart(tmp_path):
     """Code objects, module dictionaries and caches of an import: alive, but no leak of the program."""
-    (tmp_path / "fresh_module.py").write_text("\n".join(f"def function_{n}(a, b=({n}, 'x')):\n    return a" for n in range(300)))
+    (tmp_path / "fresh_module.py").write_text(
+        "\n".join(f"def function_{n}(a, b=({n}, 'x')):\n    return a" for n in range(300))
+    )
     leaked, held = json.loads(
         output_of(
             """
@@ -228,8 +230,9 @@ def test_what_import_machinery_keeps_stands_apart(tmp_path):
 
 def test_a_leak_in_a_program_that_also_imports_is_still_found(tmp_path):
     (tmp_path / "leaky_module.py").write_text("LEAK = bytes(500_000)\n")
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         sys.path.insert(0, sys.argv[1])
         from concurrent_collections import MemoryProfiler
@@ -238,8 +241,10 @@ def test_a_leak_in_a_program_that_also_imports_is_still_found(tmp_path):
         leak = profiler.report().leaked_allocations[0]
         print(leak.size == sys.getsizeof(leaky_module.LEAK), leak.stack_trace[0].endswith("leaky_module.py:1 in <module>"))
         """,
-        tmp_path,
-    ) == "True True\n"
+            tmp_path,
+        )
+        == "True True\n"
+    )
 
 
 def test_the_profiler_itself_is_no_leak():

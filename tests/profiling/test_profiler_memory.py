@@ -39,9 +39,10 @@ def sweep(prepare, act, first=0, steps=400):
 @needs_testcapi
 def test_the_program_runs_out_of_memory_while_profiled():
     """The profiled program gets its MemoryError, and the counters stay right."""
-    assert output_of(
-        NO_MEMORY
-        + """
+    assert (
+        output_of(
+            NO_MEMORY
+            + """
 def work(_):
     a = [bytes(1000), [1], {"k": bytes(2000)}]
     b = bytearray(a[0])
@@ -66,16 +67,19 @@ with MemoryProfiler(detect_leaks=True) as profiler:
 assert profiler.report().leaked_allocations[0].size == sys.getsizeof(kept)
 print(failures > 10)
 """
-    ) == "True\n"
+        )
+        == "True\n"
+    )
 
 
 @needs_testcapi
 @pytest.mark.skipif(FREE_THREADED_BUILD, reason="there CPython itself dies of a list that finds no memory (PyList_New)")
 def test_the_bindings_run_out_of_memory():
     """At each allocation of each function of the extension module: MemoryError, and the next call does it."""
-    assert output_of(
-        NO_MEMORY
-        + """
+    assert (
+        output_of(
+            NO_MEMORY
+            + """
 from concurrent_collections import _core
 outer = MemoryProfiler(detect_leaks=True, capture_stacks=True)
 outer.start()
@@ -119,14 +123,17 @@ assert report.leaked_allocations[0].size == sys.getsizeof(kept[0])
 assert report.current_allocated == report.alloc_bytes - report.free_bytes >= 0 and report.notes == []
 print({"Profile", "alloc_stats", "live", "read", "smr_options"} <= failures.keys())
 """
-    ) == "True\n"
+        )
+        == "True\n"
+    )
 
 
 @pytest.mark.parametrize("function", ["read", "live", "stop", "close", "reset"])
 def test_a_failing_step_leaves_the_profiler_usable(function):
     """stop(), snapshot() and reset() whose step fails may be called again."""
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         import concurrent_collections.profiling.profiler as module
         MemoryProfiler, Profile = module.MemoryProfiler, module._core.Profile
@@ -163,8 +170,10 @@ def test_a_failing_step_leaves_the_profiler_usable(function):
         assert module._running == []
         print("done")
         """,
-        function,
-    ) == "done\n"
+            function,
+        )
+        == "done\n"
+    )
 
 
 def test_a_failing_allocator_of_the_system_gives_a_clear_error():

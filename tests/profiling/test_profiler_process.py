@@ -29,9 +29,10 @@ def allocators():
 
 
 def test_hooks_are_there_only_while_profiling():
-    assert output_of(
-        ALLOCATORS
-        + """
+    assert (
+        output_of(
+            ALLOCATORS
+            + """
 before = allocators()
 from concurrent_collections import MemoryProfiler
 assert allocators() == before, "importing installs nothing"
@@ -53,13 +54,16 @@ for _ in range(100):
 assert allocators() == before
 print("done")
 """
-    ) == "done\n"
+        )
+        == "done\n"
+    )
 
 
 def test_after_a_failed_start_hooks_are_gone():
-    assert output_of(
-        ALLOCATORS
-        + """
+    assert (
+        output_of(
+            ALLOCATORS
+            + """
 import concurrent_collections.profiling.profiler as module
 before = allocators()
 def fail(**arguments):
@@ -77,7 +81,9 @@ with profiler:
 assert profiler.report().alloc_count > 0
 print("done")
 """
-    ) == "done\n"
+        )
+        == "done\n"
+    )
 
 
 # Every order of starting and stopping tracemalloc and a profiler, and of two rounds of either.
@@ -162,8 +168,9 @@ LOSING = [
 
 
 def test_lost_hooks_are_noted_though_another_profiler_puts_them_back():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import tracemalloc
         from concurrent_collections import MemoryProfiler
         tracemalloc.start()
@@ -180,14 +187,17 @@ def test_lost_hooks_are_noted_though_another_profiler_puts_them_back():
         assert second.report().notes == []
         print("done")
         """
-    ) == "done\n"
+        )
+        == "done\n"
+    )
 
 
 @pytest.mark.skipif(FREE_THREADED_BUILD, reason="free-threaded CPython has one allocator")
 @pytest.mark.parametrize("allocator", ["debug", "malloc", "malloc_debug", "pymalloc_debug", "pymalloc"])
 def test_other_allocators_of_python(allocator):
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys, threading
         from concurrent_collections import MemoryProfiler
         for options in ({"detect_leaks": True, "capture_stacks": True}, {"sample_rate": 0.5}, {"sample_interval": 1000}):
@@ -204,14 +214,17 @@ def test_other_allocators_of_python(allocator):
         assert profiler.report().leaked_allocations[0].size == sys.getsizeof(kept)
         print("done")
         """,
-        environment={"PYTHONMALLOC": allocator},
-    ) == "done\n"
+            environment={"PYTHONMALLOC": allocator},
+        )
+        == "done\n"
+    )
 
 
 @pytest.mark.parametrize("options", [["-X", "faulthandler"], ["-X", "dev"], ["-X", "tracemalloc=5"], ["-O"]])
 def test_other_modes_of_python(options):
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         from concurrent_collections import MemoryProfiler
         with MemoryProfiler(detect_leaks=True, capture_stacks=True) as profiler:
@@ -219,14 +232,18 @@ def test_other_modes_of_python(options):
         assert profiler.report().leaked_allocations[0].size == sys.getsizeof(kept)
         print("done")
         """,
-        options=options,
-    ) == "done\n"
+            options=options,
+        )
+        == "done\n"
+    )
 
 
 # ---- the end of the process -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", ["", "detect_leaks=True, capture_stacks=True", "sample_rate=0.1", "sample_interval=64"])
+@pytest.mark.parametrize(
+    "options", ["", "detect_leaks=True, capture_stacks=True", "sample_rate=0.1", "sample_interval=64"]
+)
 @pytest.mark.parametrize("ending", ["pass", "sys.exit(0)", "gc.freeze()", "os._exit(0)", "del profiler"])
 def test_an_interpreter_may_end_while_profiling(options, ending):
     output_of(
@@ -265,8 +282,9 @@ def test_daemon_threads_at_the_end():
 
 
 def test_a_report_made_at_exit():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import atexit
         from concurrent_collections import MemoryProfiler
         profiler = MemoryProfiler(detect_leaks=True)
@@ -277,15 +295,18 @@ def test_a_report_made_at_exit():
         profiler.start()
         kept = [str(n) for n in range(100)]
         """
-    ) == "True\n"
+        )
+        == "True\n"
+    )
 
 
 # ---- fork -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_forked_child_reports_for_itself():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import os, sys, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
         from concurrent_collections import MemoryProfiler
@@ -322,12 +343,15 @@ def test_a_forked_child_reports_for_itself():
         assert sys.getsizeof(before) in sizes and sys.getsizeof(bytes(222_000)) not in sizes
         print("done")
         """
-    ) == "done\n"
+        )
+        == "done\n"
+    )
 
 
 def test_forks_in_a_storm_of_allocations():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import os, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
         from concurrent_collections import MemoryProfiler
@@ -354,7 +378,9 @@ def test_forks_in_a_storm_of_allocations():
         profiler.stop()
         print(profiler.report().current_allocated >= 0)
         """
-    ) == "True\n"
+        )
+        == "True\n"
+    )
 
 
 # ---- subinterpreters ------------------------------------------------------------------------------------------------
@@ -365,8 +391,9 @@ def test_a_subinterpreter_cannot_import_it(isolated):
     module = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"no {module}")
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         import {module} as interpreters
         import concurrent_collections
@@ -383,7 +410,9 @@ def test_a_subinterpreter_cannot_import_it(isolated):
             kept = bytes(54321)
         print(profiler.report().leaked_allocations[0].size == sys.getsizeof(kept))
         """.format(
-            module=module,
-            arguments=(("isolated",) if isolated else ("legacy",)) if sys.version_info >= (3, 13) else (),
+                module=module,
+                arguments=(("isolated",) if isolated else ("legacy",)) if sys.version_info >= (3, 13) else (),
+            )
         )
-    ) == "True\n"
+        == "True\n"
+    )

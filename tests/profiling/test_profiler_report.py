@@ -73,7 +73,12 @@ def test_times_and_rates():
     report = a_report()
     after = datetime.now(timezone.utc)
     slack = 0.02  # seconds, of the kernel's coarse clock
-    assert before.timestamp() - slack <= report.start_time.timestamp() <= report.end_time.timestamp() <= after.timestamp() + slack
+    assert (
+        before.timestamp() - slack
+        <= report.start_time.timestamp()
+        <= report.end_time.timestamp()
+        <= after.timestamp() + slack
+    )
     assert report.start_time.tzinfo is timezone.utc
     assert report.alloc_rate == pytest.approx(report.alloc_count / report.duration_seconds)
     assert report.free_rate == pytest.approx(report.free_count / report.duration_seconds)
@@ -178,6 +183,9 @@ def test_exports_while_running(export, tmp_path):
 
 
 def test_the_package_docstring_is_true():
-    assert output_of(
-        "import doctest, concurrent_collections as c; r = doctest.testmod(c); print(r.attempted > 0, r.failed)"
-    ) == "True 0\n"
+    assert (
+        output_of(
+            "import doctest, concurrent_collections as c; r = doctest.testmod(c); print(r.attempted > 0, r.failed)"
+        )
+        == "True 0\n"
+    )

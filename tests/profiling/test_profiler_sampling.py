@@ -132,4 +132,6 @@ def test_sampled_threads_that_free_each_others_blocks(runtime):
     report = profiler.report()
     assert abs(report.cross_thread_free_count - COUNT) < 5 * report.sampling.standard_error["free_count"]
     assert report.current_allocated == 0 and report.free_count == report.alloc_count
-    assert {(flow.alloc_thread_name, flow.free_thread_name) for flow in report.cross_thread_flows} == {("producer", "consumer")}
+    assert {(flow.alloc_thread_name, flow.free_thread_name) for flow in report.cross_thread_flows} == {
+        ("producer", "consumer")
+    }

@@ -334,8 +334,9 @@ def test_a_thread_without_an_interpreter_has_no_frames(runtime):
 
 def test_frames_of_a_subinterpreter_are_not_read():
     pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import sys
         if sys.version_info >= (3, 13):
             import _interpreters as interpreters
@@ -352,7 +353,9 @@ def test_frames_of_a_subinterpreter_are_not_read():
         interpreters.destroy(other)
         print("done")
         """
-    ) == "done\n"
+        )
+        == "done\n"
+    )
 
 
 def test_code_that_is_gone_keeps_its_name():

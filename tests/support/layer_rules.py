@@ -49,7 +49,10 @@ ISO_C = {
 WRAPPED_BY = [
     (re.compile(r"mimalloc(-.*)?\.h"), "alloc"),
     (re.compile(r"malloc\.h|malloc/malloc\.h"), "alloc"),
-    (re.compile(r"(.*/)?(Python|frameobject|pythread|structmember)\.h|(.*/)?(internal|cpython)/.*|pycore_.*"), "python"),
+    (
+        re.compile(r"(.*/)?(Python|frameobject|pythread|structmember)\.h|(.*/)?(internal|cpython)/.*|pycore_.*"),
+        "python",
+    ),
     (re.compile(r".*"), "base"),
 ]
 

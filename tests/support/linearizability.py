@@ -150,7 +150,9 @@ def linearize(calls: Iterable[Call], model: Any) -> list[Call] | None:
     """
     history = sorted(calls, key=lambda call: call[:2])
     everything = (1 << len(history)) - 1
-    configurations: list[tuple[int, Hashable, tuple[Any, ...]]] = [(0, model.initial, ())]  # which are done, state, order so far
+    configurations: list[tuple[int, Hashable, tuple[Any, ...]]] = [
+        (0, model.initial, ())
+    ]  # which are done, state, order so far
     seen = {(0, model.initial)}
     while configurations:
         done, state, order = configurations.pop()
@@ -217,7 +219,9 @@ _SPINS = 100  # looks at the others before a thread gives its processor away
 class _Thread(threading.Thread):
     """Runs its program of each round when all threads have come to that round."""
 
-    def __init__(self, number: int, arrived: list[int], containers: Sequence[Any], operations: Any, programs: Any) -> None:
+    def __init__(
+        self, number: int, arrived: list[int], containers: Sequence[Any], operations: Any, programs: Any
+    ) -> None:
         super().__init__()
         self.number, self.arrived, self.containers = number, arrived, containers
         self.operations, self.programs = operations, programs
@@ -301,7 +305,8 @@ def map_programs(chance: random.Random, names: Sequence[str], *, threads: int, c
 def queue_programs(chance: random.Random, *, threads: int, calls: int) -> list[Program]:
     """Random puts of values that are all different, and gets."""
     return [
-        [chance.choice((("put", (100 * thread + number,)), ("get", ()))) for number in range(calls)] for thread in range(threads)
+        [chance.choice((("put", (100 * thread + number,)), ("get", ()))) for number in range(calls)]
+        for thread in range(threads)
     ]
 
 

@@ -24,7 +24,9 @@ def own_files(root: Path = ROOT) -> tuple[Path, ...]:
         top = subprocess.run([*git, "rev-parse", "--show-toplevel"], capture_output=True, text=True).stdout.strip()
         if top and Path(top).resolve() == root.resolve():
             listed = subprocess.run([*git, "ls-files", "-z"], check=True, capture_output=True, text=True).stdout
-            return tuple(path for path in (root / name for name in sorted(listed.split("\0")) if name) if path.is_file())
+            return tuple(
+                path for path in (root / name for name in sorted(listed.split("\0")) if name) if path.is_file()
+            )
     except FileNotFoundError:  # no git
         pass
     found = []

@@ -4,9 +4,10 @@
 
 #include "../check.h"
 
-static const size_t sizes[] = {1,   2,   7,   8,   9,    15,   16,   17,   24,    31,    32,     33,      48,     63,
-                               64,  65,  96,  100, 127,  128,  129,  192,  255,   256,   257,    500,     512,    513,
-                               960, 961, 1000, 1023, 1024, 1025, 2048, 4095, 4096, 4097, 10000, 65536, 1 << 20, 9 << 20};
+static const size_t sizes[] = {1,    2,    7,    8,    9,    15,    16,    17,      24,     31,   32,
+                               33,   48,   63,   64,   65,   96,    100,   127,     128,    129,  192,
+                               255,  256,  257,  500,  512,  513,   960,   961,     1000,   1023, 1024,
+                               1025, 2048, 4095, 4096, 4097, 10000, 65536, 1 << 20, 9 << 20};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 /* Sizes that no system can give, the neighbours of every limit among them. */
@@ -75,9 +76,15 @@ static const struct {
     size_t alignment;
     bool zeroed;
 } ways[] = {
-    {exported_alloc, 16, false}, {inline_alloc, 16, false}, {exported_node, CC_CACHE_LINE_SIZE, false},
-    {inline_node, CC_CACHE_LINE_SIZE, false}, {calloc_one, 16, true}, {calloc_bytes, 16, true},
-    {aligned_to_16, 16, false}, {aligned_to_page, 4096, false}, {from_realloc, 16, false},
+    {exported_alloc, 16, false},
+    {inline_alloc, 16, false},
+    {exported_node, CC_CACHE_LINE_SIZE, false},
+    {inline_node, CC_CACHE_LINE_SIZE, false},
+    {calloc_one, 16, true},
+    {calloc_bytes, 16, true},
+    {aligned_to_16, 16, false},
+    {aligned_to_page, 4096, false},
+    {from_realloc, 16, false},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -159,9 +166,16 @@ static void test_size_zero_and_what_cannot_be_is_null_and_a_failure(void) {
 }
 
 static void test_calloc_overflow_is_null_and_a_failure(void) {
-    static const size_t pairs[][2] = {{SIZE_MAX, 2}, {2, SIZE_MAX}, {SIZE_MAX, SIZE_MAX}, {SIZE_MAX / 2 + 1, 2},
-                                      {(size_t)1 << 32, (size_t)1 << 32}, {((size_t)1 << 32) + 1, (size_t)1 << 32},
-                                      {SIZE_MAX / 16 + 2, 16}, {0, 5}, {5, 0}, {0, 0}};
+    static const size_t pairs[][2] = {{SIZE_MAX, 2},
+                                      {2, SIZE_MAX},
+                                      {SIZE_MAX, SIZE_MAX},
+                                      {SIZE_MAX / 2 + 1, 2},
+                                      {(size_t)1 << 32, (size_t)1 << 32},
+                                      {((size_t)1 << 32) + 1, (size_t)1 << 32},
+                                      {SIZE_MAX / 16 + 2, 16},
+                                      {0, 5},
+                                      {5, 0},
+                                      {0, 0}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         uint64_t before = failures();
         CHECK(cc_calloc(check_hide(pairs[i][0]), check_hide(pairs[i][1])) == NULL);
@@ -187,7 +201,8 @@ static void test_every_power_of_two_aligns(void) {
 }
 
 static void test_bad_alignment_is_null_and_a_failure(void) {
-    static const size_t bad[] = {0, 3, 6, 12, 24, 63, 65, 100, 4095, 4097, SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2, ((size_t)1 << 63) + 1};
+    static const size_t bad[] = {0,   3,    6,    12,       24,           63,           65,
+                                 100, 4095, 4097, SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2, ((size_t)1 << 63) + 1};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint64_t before = failures();
         CHECK(cc_alloc_aligned(64, check_hide(bad[i])) == NULL);
@@ -197,7 +212,8 @@ static void test_bad_alignment_is_null_and_a_failure(void) {
 
 static void test_an_alignment_that_cannot_be_met_is_null_and_a_failure(void) {
     static const size_t pairs[][2] = {
-        {1, (size_t)1 << 63}, {SIZE_MAX / 2, (size_t)1 << 62}, {SIZE_MAX / 2 - 4096, 4096}, {SIZE_MAX - 63, 64}, {SIZE_MAX, 1},
+        {1, (size_t)1 << 63}, {SIZE_MAX / 2, (size_t)1 << 62}, {SIZE_MAX / 2 - 4096, 4096}, {SIZE_MAX - 63, 64},
+        {SIZE_MAX, 1},
 #if !defined(CHECK_VALGRIND) /* which dies of it */
         {1, (size_t)1 << 62}, {1000, (size_t)1 << 50},
 #endif
@@ -360,7 +376,8 @@ static void run_all(void) {
 }
 
 int main(void) {
-    static const char *const below[] = {"mimalloc", "libc", "mimalloc"}; /* the last: after libc, both kinds are alive */
+    static const char *const below[] = {"mimalloc", "libc",
+                                        "mimalloc"}; /* the last: after libc, both kinds are alive */
     for (size_t i = 0; i < 3; i++) {
         if (cc_alloc_select(below[i]) == CC_ERROR_SUPPORT) continue;
         for (int counting = 0; counting < 2; counting++) {

@@ -106,7 +106,7 @@ static void fork_often(int forks) {
         }
         check_child(child);
         for (size_t at = 0; at < 77; at++) CHECK_EQUAL(((unsigned char *)kept)[at], 0x33); /* ours is unharmed */
-        while (!atomic_load(&done) && atomic_load(&work_done) == last_work) usleep(100); /* the parent goes on */
+        while (!atomic_load(&done) && atomic_load(&work_done) == last_work) usleep(100);   /* the parent goes on */
         last_work = atomic_load(&work_done);
     }
     cc_free(kept, 77);

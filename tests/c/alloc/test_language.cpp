@@ -21,7 +21,9 @@ class Held {
         cc_free(cc_realloc(cc_alloc(10), 10, 4000), 4000);
     }
 
-    void write() { bytes_[0] = 2; }
+    void write() {
+        bytes_[0] = 2;
+    }
 
   private:
     std::size_t size_;

@@ -54,7 +54,8 @@ static int signal_of(void (*run)(void), char *said, size_t size) {
     }
     (void)close(ends[1]);
     size_t length = 0;
-    for (ssize_t got; length < size - 1 && (got = read(ends[0], said + length, size - 1 - length)) > 0;) length += (size_t)got;
+    for (ssize_t got; length < size - 1 && (got = read(ends[0], said + length, size - 1 - length)) > 0;)
+        length += (size_t)got;
     said[length] = 0;
     (void)close(ends[0]);
     int status;

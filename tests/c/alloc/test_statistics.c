@@ -145,7 +145,8 @@ static void test_any_mixture_balances(void) {
 static void test_realloc_is_one_free_and_one_allocation(void) {
     begin();
     block_t block = take(WAY_ALLOC, 100);
-    static const size_t steps[] = {100, 101, 105, 112, 90, 60, 5000, 6000, 100000, 90000, 10, 1}; /* in place and moved */
+    static const size_t steps[] = {100,  101,  105,    112,   90, 60,
+                                   5000, 6000, 100000, 90000, 10, 1}; /* in place and moved */
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         block = resize(block, steps[i]);
         check_model();

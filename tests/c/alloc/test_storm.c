@@ -127,7 +127,8 @@ static void test_exact_after_a_storm(void) {
     CHECK_EQUAL(found.alloc_count - before.alloc_count, all.alloc_count);
     CHECK_EQUAL(found.alloc_bytes - before.alloc_bytes, all.alloc_bytes);
     uint64_t block_bytes = found.alloc_block_bytes - before.alloc_block_bytes;
-    CHECK(block_bytes >= all.usable && block_bytes < 2 * all.usable); /* more where an aligned pointer lies inside its block */
+    CHECK(block_bytes >= all.usable &&
+          block_bytes < 2 * all.usable); /* more where an aligned pointer lies inside its block */
     CHECK_EQUAL(found.free_count - before.free_count, all.free_count);
     CHECK_EQUAL(found.free_bytes - before.free_bytes, all.free_bytes);
     CHECK_EQUAL(found.free_block_bytes - before.free_block_bytes, block_bytes);
@@ -279,8 +280,6 @@ int main(void) {
     RUN(test_switching_in_a_storm);
     cc_alloc_stats_enable(true);
     cc_alloc_stats_reset(); /* while they were off, frees and allocations went uncounted */
-    if (cc_alloc_stats_enabled()) {
-        RUN(test_exact_after_a_storm); /* and once more with blocks of both allocators */
-    }
+    if (cc_alloc_stats_enabled()) { RUN(test_exact_after_a_storm); /* and once more with blocks of both allocators */ }
     return 0;
 }

@@ -178,7 +178,8 @@ static void test_totals_outlive_their_threads(void) {
     check_threads(1, note_record, &seen);
     uint64_t before = cc__load_relaxed(&seen.record->counters.alloc_count);
     check_threads(1, allocate_once, NULL);
-    CHECK_EQUAL(cc__load_relaxed(&seen.record->counters.alloc_count), before + 1); /* it goes on counting in the same record */
+    CHECK_EQUAL(cc__load_relaxed(&seen.record->counters.alloc_count),
+                before + 1); /* it goes on counting in the same record */
     CHECK_EQUAL(cc_alloc_stats_snapshot().alloc_count, 1);
 }
 
@@ -219,7 +220,8 @@ static void test_names(void) {
         for (size_t shift = 0; shift < 4; shift++) {
             size_t length = strlen(letters[i]);
             memset(text, 'y', shift);
-            for (size_t at = shift; at < 2 * CC__THREAD_NAME_SIZE; at += length) memcpy(text + at, letters[i], length + 1);
+            for (size_t at = shift; at < 2 * CC__THREAD_NAME_SIZE; at += length)
+                memcpy(text + at, letters[i], length + 1);
             CHECK(cc__thread_set_name(own, text));
             size_t kept = strlen(cc__thread_get()->name);
             CHECK(kept < CC__THREAD_NAME_SIZE && kept + length >= CC__THREAD_NAME_SIZE);

@@ -31,7 +31,8 @@ static void test_the_middle_is_within_its_bucket_and_0_8_percent(void) {
         CHECK_EQUAL(cc__histogram_index((uint64_t)cc__histogram_middle(index)), index);
     uint64_t state = 99;
     for (int i = 0; i < 1000000; i++) {
-        uint64_t value = ((uint64_t)check_random(&state) << 32 | check_random(&state)) >> (15 + check_random(&state) % 49);
+        uint64_t value =
+            ((uint64_t)check_random(&state) << 32 | check_random(&state)) >> (15 + check_random(&state) % 49);
         double middle = cc__histogram_middle(cc__histogram_index(value));
         CHECK(fabs(middle - (double)value) <= 0.008 * (double)value);
     }

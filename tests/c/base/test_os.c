@@ -80,7 +80,8 @@ static void test_locked_pages(void) {
     CHECK_EQUAL(cc__os_lock(bytes, page), CC_OK);
     cc__os_unlock(bytes, page);
     cc__os_unmap(bytes, page);
-#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__) && !defined(CHECK_VALGRIND) /* where it does nothing */
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(CHECK_VALGRIND)                                  /* where it does nothing */
     CHECK_EQUAL(cc__os_lock(bytes, page), CC_ERROR_ARGUMENT); /* nothing is there */
 #endif
 }

@@ -59,7 +59,7 @@ static void test_second_version(void) {
     write_file("/sys/fs/cgroup/user/game/memory.max", "max\n");
     check_memory(TOTAL, AVAILABLE);
     write_file("/sys/fs/cgroup/user/game/memory.max", "409600\n"); /* 400 KiB */
-    check_memory(400 * KIB, AVAILABLE);                               /* its usage is unknown */
+    check_memory(400 * KIB, AVAILABLE);                            /* its usage is unknown */
     write_file("/sys/fs/cgroup/user/game/memory.current", "307200\n");
     check_memory(400 * KIB, 100 * KIB);
     write_file("/sys/fs/cgroup/user/game/memory.stat", "anon 5\ninactive_file 102400\nactive_file 1\n");

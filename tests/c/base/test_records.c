@@ -19,7 +19,8 @@ static void take(cc__records_t *records, record_t **taken) {
         CHECK(fresh && taken[i] != NULL);
         CHECK_EQUAL((uintptr_t)taken[i] % _Alignof(record_t), 0);
         CHECK(taken[i]->kept == 0 && taken[i]->next_free == NULL && taken[i]->rest[39] == 0);
-        memset(taken[i], 0xFF, sizeof **taken); /* so that overlapping ones would be seen, and links that it overwrites */
+        memset(taken[i], 0xFF,
+               sizeof **taken); /* so that overlapping ones would be seen, and links that it overwrites */
         taken[i]->kept = (uint64_t)i + 1;
     }
     for (int i = 0; i < COUNT; i++) CHECK_EQUAL(taken[i]->kept, i + 1);

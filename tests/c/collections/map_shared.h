@@ -64,7 +64,8 @@ static inline size_t scan_numbers(shared_t *all, uint64_t *random, const bool *p
             CHECK_EQUAL(((object_t *)entries[i].value)->number, number);
             CHECK(reverse ? number < last : number > last);
             /* what is there all the time is seen */
-            for (int64_t skipped = reverse ? number + 1 : last + 1; present != NULL && skipped < (reverse ? last : number); skipped++)
+            for (int64_t skipped = reverse ? number + 1 : last + 1;
+                 present != NULL && skipped < (reverse ? last : number); skipped++)
                 CHECK(!present[(size_t)skipped] || (size_t)skipped % THREADS != present_step);
             last = number;
             seen++;

@@ -8,8 +8,7 @@
 cc_smr_t *cc__collections_domain_get(void) {
     return cc_smr_create(CC_SMR_IBR, NULL);
 }
-void cc__collections_domain_put(void) {
-}
+void cc__collections_domain_put(void) {}
 uint64_t cc__os_monotonic_ns(void) {
     return check_now();
 }

@@ -110,9 +110,11 @@ static void do_pop(model_t *model, bool first) {
 static void do_scan(model_t *model, uint64_t *random) {
     int64_t bounds[2] = {check_random(random) % RANGE, check_random(random) % RANGE};
     object_t *objects[2] = {new_object(bounds[0]), new_object(bounds[1])};
-    cc_map_key_t low = key_for(model->keying, bounds[0], objects[0]), high = key_for(model->keying, bounds[1], objects[1]);
+    cc_map_key_t low = key_for(model->keying, bounds[0], objects[0]),
+                 high = key_for(model->keying, bounds[1], objects[1]);
     unsigned flags = check_random(random) % 16;
-    bool has_low = check_random(random) % 4 != 0, has_high = check_random(random) % 4 != 0, reverse = (flags & CC_MAP_REVERSE) != 0;
+    bool has_low = check_random(random) % 4 != 0, has_high = check_random(random) % 4 != 0,
+         reverse = (flags & CC_MAP_REVERSE) != 0;
     bool change = check_random(random) % 2 == 0;
     int64_t from = !has_low ? 0 : bounds[0] + ((flags & CC_MAP_OPEN_LOW) != 0);
     int64_t to = !has_high ? RANGE - 1 : bounds[1] - ((flags & CC_MAP_CLOSED_HIGH) == 0);
@@ -177,12 +179,18 @@ static void run_model(const cc_map_type_t *type, keying_t keying, cc_smr_t *doma
         bool growing = i / (rounds / 8 + 1) % 2 == 0;
         int64_t number = check_random(&random) % RANGE;
         uint32_t choice = check_random(&random) % 64;
-        if (choice < (growing ? 36u : 18u)) do_put(&model, number, &random);
-        else if (choice < 54) do_remove(&model, number, &random);
-        else if (choice < 58) do_find(&model, number);
-        else if (choice < 60) do_pop(&model, choice == 58);
-        else if (choice < 62 && i % 16 == 0) do_scan(&model, &random);
-        else if (choice == 62 && i % 64 == 0) check_whole(&model);
+        if (choice < (growing ? 36u : 18u))
+            do_put(&model, number, &random);
+        else if (choice < 54)
+            do_remove(&model, number, &random);
+        else if (choice < 58)
+            do_find(&model, number);
+        else if (choice < 60)
+            do_pop(&model, choice == 58);
+        else if (choice < 62 && i % 16 == 0)
+            do_scan(&model, &random);
+        else if (choice == 62 && i % 64 == 0)
+            check_whole(&model);
         else if (choice == 63 && check_random(&random) % 256 == 0) {
             CHECK_EQUAL(cc_map_clear(model.map), 0);
             memset(model.values, 0, sizeof model.values);
@@ -267,7 +275,8 @@ static void test_integers(void) {
     CHECK_EQUAL(cc_map_find(map, CC_MAP_HIGHER, &most, entries), 0);
     CHECK_EQUAL(cc_map_remove(map, &most, NULL), 1);
     CHECK_EQUAL(cc_map_get(map, &most, NULL), 0);
-    for (uint64_t number = 0; number < 5000; number++) { /* the greatest prefix, which unused places have, too, in a tree of some levels */
+    for (uint64_t number = 0; number < 5000;
+         number++) { /* the greatest prefix, which unused places have, too, in a tree of some levels */
         cc_map_key_t key = cc_map_unsigned(UINT64_MAX - number % 5 * 1000 - number / 5);
         CHECK(cc_map_put(map, &key, NULL, CC_MAP_ALWAYS, NULL, NULL) >= CC_MAP_STORED);
     }

@@ -164,7 +164,8 @@ static int reentering(void *context, void *stored, void *wanted, int *order) {
 }
 
 static void test_reentering(bool deferred) {
-    static const cc_map_type_t types[2] = {{COUNTING, .compare = reentering}, {COUNTING, .compare = reentering, .deferred = true}};
+    static const cc_map_type_t types[2] = {{COUNTING, .compare = reentering},
+                                           {COUNTING, .compare = reentering, .deferred = true}};
     map = cc_map_create(&types[deferred], NULL, NULL);
     for (size_t i = 0; i < SCALED(20000); i++) CHECK(do_something(check_random(&random_state) % RANGE) >= 0);
     depth = 2;
@@ -202,8 +203,9 @@ static void test_lying(const cc_map_type_t *type) {
 }
 
 static void test_keys_that_change_their_mind(void) {
-    static const cc_map_type_t types[3] = {
-        {COUNTING, .compare = lying}, {COUNTING, .compare = lying, .deferred = true}, {COUNTING, .quick_compare = quickly_lying, .deferred = true}};
+    static const cc_map_type_t types[3] = {{COUNTING, .compare = lying},
+                                           {COUNTING, .compare = lying, .deferred = true},
+                                           {COUNTING, .quick_compare = quickly_lying, .deferred = true}};
     for (int i = 0; i < 3; i++) test_lying(&types[i]);
 }
 

@@ -130,7 +130,8 @@ static void churn_odd(size_t index, void *argument) {
             bool put = check_random(&random) % 2 == 0;
             for (int64_t number = first | 1; number < first + 100; number += 2) {
                 cc_map_key_t key = cc_map_integer(number);
-                CHECK((put ? cc_map_put(all->map, &key, all, CC_MAP_ALWAYS, NULL, NULL) : cc_map_remove(all->map, &key, NULL)) >= 0);
+                CHECK((put ? cc_map_put(all->map, &key, all, CC_MAP_ALWAYS, NULL, NULL)
+                           : cc_map_remove(all->map, &key, NULL)) >= 0);
             }
             continue;
         }

@@ -14,7 +14,8 @@ static void count_up(size_t index, void *argument) {
         cc_map_key_t key = key_for(COARSE, number, object);
         for (bool done = false; !done;) {
             void *before = NULL;
-            if (cc_map_get(all->map, &key, &before) == 0) continue; /* another thread has taken it out, and will put it back */
+            if (cc_map_get(all->map, &key, &before) == 0)
+                continue; /* another thread has taken it out, and will put it back */
             object_t *after = new_object(((object_t *)before)->number + 1);
             if (check_random(&random) % 4 == 0) {
                 cc_map_entry_t entry;
@@ -23,7 +24,8 @@ static void count_up(size_t index, void *argument) {
                 if (done) release_entry(&entry);
                 if (done) CHECK_EQUAL(cc_map_put(all->map, &key, after, CC_MAP_IF_ABSENT, NULL, NULL), CC_MAP_STORED);
             } else {
-                done = cc_map_put(all->map, &key, after, CC_MAP_IF_VALUE, before, NULL) == (CC_MAP_FOUND | CC_MAP_STORED);
+                done =
+                    cc_map_put(all->map, &key, after, CC_MAP_IF_VALUE, before, NULL) == (CC_MAP_FOUND | CC_MAP_STORED);
             }
             release_object((object_t *)before);
             release_object(after);
@@ -36,7 +38,8 @@ static void test_compare_and_swap(void) {
     shared.map = cc_map_create(&quick_type, NULL, NULL);
     shared.keying = COARSE;
     shared.rounds = SCALED(20000);
-    for (int64_t number = 0; number < COUNTERS; number++) CHECK_EQUAL(put_number(&shared, number, 0, CC_MAP_IF_ABSENT), CC_MAP_STORED);
+    for (int64_t number = 0; number < COUNTERS; number++)
+        CHECK_EQUAL(put_number(&shared, number, 0, CC_MAP_IF_ABSENT), CC_MAP_STORED);
     check_threads(THREADS, count_up, &shared);
     int64_t sum = 0;
     for (int64_t number = 0; number < COUNTERS; number++) {

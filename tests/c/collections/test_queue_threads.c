@@ -106,7 +106,8 @@ static void test_storm(void) {
 
 static void test_storm_of_other_schemes(void) {
     for (int stack = 0; stack < 2; stack++)
-        for (int scheme = CC_SMR_DEBRA; scheme <= CC_SMR_NONE; scheme++) run_storm(stack != 0, false, (cc_smr_scheme_t)scheme, 0, false);
+        for (int scheme = CC_SMR_DEBRA; scheme <= CC_SMR_NONE; scheme++)
+            run_storm(stack != 0, false, (cc_smr_scheme_t)scheme, 0, false);
 }
 
 static void test_closing_in_a_storm(void) {

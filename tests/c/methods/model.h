@@ -11,7 +11,7 @@ enum { MODEL_PLACES = 1 << 14, MODEL_BLOCKS = 4096 };
 
 typedef struct model_block {
     unsigned char *pointer;
-    size_t size;          /* size() */
+    size_t size; /* size() */
     unsigned char stamp;
 } model_block_t;
 

@@ -16,8 +16,8 @@ typedef struct fake {
 } fake_t;
 
 static fake_t fakes[CC_PROFILE_DOMAINS];
-static __thread bool fake_refuse;                 /* the next requests of this thread get nothing */
-static __thread size_t fake_asked, fake_calls;    /* by the last request that reached an original; how many did */
+static __thread bool fake_refuse;              /* the next requests of this thread get nothing */
+static __thread size_t fake_asked, fake_calls; /* by the last request that reached an original; how many did */
 
 static void *fake_note(size_t size) {
     fake_asked = size;

@@ -21,8 +21,7 @@ static inline unsigned capture(cc_profile_frame_t *frames, unsigned limit, bool 
 static inline uint64_t identify(uint64_t seed, unsigned limit, bool attached) {
     cc_profile_frame_t frames[CC_PROFILE_MAX_DEPTH];
     unsigned count = capture(frames, limit, attached);
-    for (unsigned i = 0; i < count; i++)
-        seed = cc_profile_mix(seed, (uintptr_t)frames[i].code << 8 ^ frames[i].offset);
+    for (unsigned i = 0; i < count; i++) seed = cc_profile_mix(seed, (uintptr_t)frames[i].code << 8 ^ frames[i].offset);
     return seed;
 }
 

@@ -200,7 +200,7 @@ static void test_pause_is_for_allocations_alone(void) {
     CHECK(inner);
     cc_free(seen, 10); /* is counted */
     cc_profile_resume(inner);
-    cc_free(cc_alloc(50), 50); /* still paused */
+    cc_free(cc_alloc(50), 50);           /* still paused */
     grown = cc_realloc(grown, 40, 4000); /* a free that is seen and an allocation that is not */
     cc_profile_resume(outer);
     cc_free(kept, 20);

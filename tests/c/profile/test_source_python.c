@@ -217,7 +217,7 @@ static void reach_all(void) {
     for (unsigned d = CC_PROFILE_RAW; d <= CC_PROFILE_OBJECT; d++) {
         tool_below = &fakes[d].top;
         CHECK(cc_profile_reaches(d, &fakes[d].top));
-        CHECK(cc_profile_reaches(d, &tool)); /* through another tool */
+        CHECK(cc_profile_reaches(d, &tool));            /* through another tool */
         CHECK(!cc_profile_reaches(d, &fakes[d].below)); /* our wrapper was dropped */
         tool_below = &fakes[d].below;
         CHECK(!cc_profile_reaches(d, &tool));
@@ -281,7 +281,7 @@ static void test_too_many_originals(void) {
     CHECK_EQUAL(status, CC_ERROR_LIMIT);
     CHECK(top.malloc == NULL);
     CHECK_EQUAL(wrapped, 64 - 3); /* three are fakes */
-    wrap_all(); /* known ones still can */
+    wrap_all();                   /* known ones still can */
     domain_free(CC_PROFILE_RAW, domain_alloc(CC_PROFILE_RAW, 10), 10);
 }
 

@@ -20,8 +20,16 @@ static inline void stress_thread(size_t index, void *argument) {
     for (size_t i = 0; i < stress->rounds; i++) {
         uint64_t next = index * stress->rounds + i + 1;
         switch (check_random(&state) % 4) {
-        case 0: stack_push(self, &stress->stack, next); in += next; made++; break;
-        case 1: queue_put(self, &stress->queue, next); in += next; made++; break;
+        case 0:
+            stack_push(self, &stress->stack, next);
+            in += next;
+            made++;
+            break;
+        case 1:
+            queue_put(self, &stress->queue, next);
+            in += next;
+            made++;
+            break;
         case 2: out += stack_pop(self, &stress->stack, &value) ? value : 0; break;
         default: out += queue_get(self, &stress->queue, &value) ? value : 0; break;
         }

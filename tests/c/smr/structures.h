@@ -65,8 +65,7 @@ typedef struct stack {
 static inline void stack_push(cc_smr_thread_t *self, stack_t_ *stack, uint64_t value) {
     node_t *node = make_node(self, value);
     node_t *top = atomic_load(&stack->top);
-    do
-        atomic_store_explicit(&node->next, top, memory_order_relaxed);
+    do atomic_store_explicit(&node->next, top, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&stack->top, &top, node));
 }
 

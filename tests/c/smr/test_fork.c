@@ -56,7 +56,8 @@ static void leave_child(int status) {
 static void *fork_often(void *unused) {
     (void)unused;
     cc_smr_thread_t *self[CC_SMR_NONE + 1];
-    for (int scheme = CC_SMR_IBR; scheme <= CC_SMR_EPOCH; scheme++) CHECK((self[scheme] = cc_smr_self(domains[scheme])) != NULL);
+    for (int scheme = CC_SMR_IBR; scheme <= CC_SMR_EPOCH; scheme++)
+        CHECK((self[scheme] = cc_smr_self(domains[scheme])) != NULL);
     for (int i = 0; i < SCALED(FORKS); i++) {
         bool inside = i % 2 == 1;
         for (int scheme = CC_SMR_IBR; inside && scheme <= CC_SMR_EPOCH; scheme++) cc_smr_enter(self[scheme]);

@@ -34,7 +34,8 @@ static void test_any_sequence_keeps_all(void) {
         cc__smr_groups_t groups = {.count = 0};
         size_t used = 0;
         for (uint64_t epoch = 100; used < NODES; epoch++) {
-            cc__smr_group_t group = {.retired = check_random(&state) % 4 != 0 ? epoch : epoch - check_random(&state) % 50};
+            cc__smr_group_t group = {.retired =
+                                         check_random(&state) % 4 != 0 ? epoch : epoch - check_random(&state) % 50};
             uint64_t retired = group.retired;
             size_t count = check_random(&state) % 50;
             for (; count > 0 && used < NODES; count--, used++) {

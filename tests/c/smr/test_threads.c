@@ -53,7 +53,8 @@ static void test_an_ending_thread_hands_on_the_rest(void) {
         cc_smr_t *domain = make((cc_smr_scheme_t)scheme);
         cc_smr_thread_t *self = cc_smr_self(domain);
         cc_smr_enter(self);
-        for (int round = 0; round < 30; round++) check_threads(1, retire_and_end, domain); /* more groups than there is room for */
+        for (int round = 0; round < 30; round++)
+            check_threads(1, retire_and_end, domain); /* more groups than there is room for */
         if (scheme != CC_SMR_IBR) CHECK_EQUAL(freed, 0);
         CHECK(freed < 3000); /* the first thread's first nodes are as old as the section */
         CHECK_EQUAL(stats_of(domain).pending_nodes, 3000 - freed);

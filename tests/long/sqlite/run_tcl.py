@@ -59,7 +59,12 @@ def load_build():
 
 def run(command: list, directory: Path, **options) -> None:
     done = subprocess.run(
-        [str(part) for part in command], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+        [str(part) for part in command],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
     )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, command))[:200]} … failed:\n{done.stdout[-4000:]}")
@@ -98,7 +103,9 @@ def build_fixture(sqlite: Path) -> Path:
     run(["make", "sqlite3.c"], folder)
     rename_in(folder / "sqlite3.c")
     # What the executable links with; the real one takes its place at run time.
-    (folder / "stub.c").write_text("void sqlite3MemSetDefault(void) {}\nconst void *sqlite3MemGetMemsys5(void) { return 0; }\n")
+    (folder / "stub.c").write_text(
+        "void sqlite3MemSetDefault(void) {}\nconst void *sqlite3MemGetMemsys5(void) { return 0; }\n"
+    )
     run(["cc", "-shared", "-fPIC", "stub.c", "-o", "libfixture.so"], folder)
     libraries = "-lm -lz -ldl -L. -lfixture -rdynamic"
     run(["make", "testfixture", f"TLIBS={libraries}"], folder)
@@ -143,7 +150,9 @@ def run_file(sqlite: Path, fixture: Path, plugin: Path, backend: str, name: str)
             outcome.trouble = "took more than 900 s"
             return outcome
         if counts.exists():
-            outcome.counts = {key: int(value) for key, value in (line.split("=") for line in counts.read_text().split())}
+            outcome.counts = {
+                key: int(value) for key, value in (line.split("=") for line in counts.read_text().split())
+            }
     sums = re.search(r"^(\d+) errors out of (\d+) tests", done.stdout, re.MULTILINE)
     if sums is None:
         outcome.trouble = f"ended with status {done.returncode}: …{done.stdout[-2000:]}"
@@ -177,7 +186,11 @@ def judge(outcomes: dict[tuple[str, str], Outcome], backend: str, name: str) -> 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help=f"without the files that take longest: {', '.join(sorted(set(FILES) - set(QUICK_FILES)))}")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"without the files that take longest: {', '.join(sorted(set(FILES) - set(QUICK_FILES)))}",
+    )
     parser.add_argument("--backends", default=",".join(BACKENDS), metavar="NAMES", help="comma-separated; default: all")
     parser.add_argument("--tests", metavar="NAMES", help="names of test files without .test; default: all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
