@@ -46,9 +46,7 @@ def is_slow(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The tests of SMRProfiler look at all domains of the process. They come first: the domain of maps stays once it is there."""
-    there was a map.
-    """
+    """The tests of SMRProfiler look at all domains of the process. They come first: the maps' domain never goes."""
     items.sort(key=lambda item: item.path.name not in ("test_smr.py", "test_smr_process.py"))
     if config.getoption("--quick"):
         config.hook.pytest_deselected(items=[item for item in items if is_slow(item)])
