@@ -113,7 +113,7 @@ def test_a_forked_child_reports_on(driver):
         def hold():
             with smr._lock:
                 held.set()
-                forked.wait()
+                forked.wait(0.3)  # at most: the fork itself may wait for a sample, which waits for this lock
         holder = threading.Thread(target=hold)
         holder.start()
         held.wait()
