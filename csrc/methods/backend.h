@@ -20,8 +20,7 @@ typedef struct cc__backend_settings {
 
 typedef struct cc__backend {
     const char *name;
-    /* The process's one instance. If `begin` is not NULL, its init and shutdown are cc__backend_init and
-     * cc__backend_shutdown, and its context is no other backend's. */
+    /* The process's one instance. If `begin` is not NULL, its init and shutdown are those of CC__INSTANCE. */
     cc_mem_methods_t methods;
     /* Begins the instance; `buffer` is one that fits, or NULL if `fits` is. `zeroed`: it is fresh from the system. It
      * may call init of other instances. Then `end` ends it; that may call the program. */
@@ -37,17 +36,50 @@ typedef struct cc__backend {
 #define CC__DECLARE_BACKEND(name) extern const cc__backend_t cc__##name##_backend;
 CC__BACKENDS(CC__DECLARE_BACKEND)
 
-/* backends.c. The first init begins the instance with this context, the last shutdown ends it. While one thread does
- * either, another waits. CC_ERROR_STATE when the thread that begins or ends the instance calls init once more. */
-int cc__backend_init(void *context);
-void cc__backend_shutdown(void *context);
+/* ---- instances.c ------------------------------------------------------------------------------------------------- */
 
-/* Takes over what the configuration says of instances; NULL: the defaults. CC_ERROR_STATE: it says something of an
- * instance that is in use. */
+/* The use of a backend's instance, for instances.c alone. */
+typedef struct cc__instance {
+    const cc__backend_t *backend;
+    unsigned users;
+    bool changing; /* it begins or ends now */
+    bool in_settings_buffer;
+    void *mapped; /* its buffer, if that was mapped for it */
+    size_t mapped_bytes;
+    bool listed;
+    struct cc__instance *next;
+} cc__instance_t;
+
+/* The first init begins the instance, the last shutdown ends it. While one thread does either, another waits.
+ * CC_ERROR_STATE when the thread that begins or ends the instance calls init once more. */
+int cc__instance_init(cc__instance_t *instance);
+void cc__instance_shutdown(cc__instance_t *instance);
+
+/* Defines instance_init and instance_shutdown for the methods of a backend that has something to begin or to end. */
+#define CC__INSTANCE(name) \
+    static cc__instance_t instance = {.backend = &cc__##name##_backend}; \
+    static int instance_init(void *context) { \
+        (void)context; \
+        return cc__instance_init(&instance); \
+    } \
+    static void instance_shutdown(void *context) { \
+        (void)context; \
+        cc__instance_shutdown(&instance); \
+    } \
+    _Static_assert(true, "a semicolon follows")
+
+/* What instances that begin from now on get. CC_ERROR_STATE: one of them is in use, and the settings say something that
+ * concerns it; then nothing changes. */
+int cc__instances_set_up(const cc__backend_settings_t *settings);
+
+/* Bytes of the buffer that an instance gets when the settings say nothing. 0: 64 MiB again. */
+size_t cc__instances_default_bytes(void);
+void cc__instances_set_default_bytes(size_t bytes);
+
+/* ---- backends.c -------------------------------------------------------------------------------------------------- */
+
+/* Takes over what the configuration says of instances; NULL: the defaults. CC_ERROR_ARGUMENT, or as
+ * cc__instances_set_up. */
 int cc__backends_configure(const cc_mem_config_t *config);
-
-/* Bytes of the buffer that an instance gets when the configuration says nothing (0: 64 MiB again); for SQLite's
- * environment variable. */
-void cc__backends_set_default_bytes(size_t bytes);
 
 #endif

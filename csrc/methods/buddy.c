@@ -474,6 +474,7 @@ static int buddy_status(void *context, cc_mem_buffer_status_t *status) {
 /* ---- the backend ------------------------------------------------------------------------------------------------- */
 
 static cc__buddy_t shared;
+CC__INSTANCE(buddy);
 
 static int buddy_begin(void *context, const cc__backend_settings_t *settings, void *buffer, size_t bytes, bool zeroed) {
     place(context, buffer, bytes, settings->min_block, zeroed);
@@ -482,8 +483,8 @@ static int buddy_begin(void *context, const cc__backend_settings_t *settings, vo
 
 const cc__backend_t cc__buddy_backend = {
     .name = "buddy",
-    .methods = {buddy_malloc, buddy_free, buddy_realloc, buddy_size, buddy_roundup, cc__backend_init,
-                cc__backend_shutdown, &shared},
+    .methods = {buddy_malloc, buddy_free, buddy_realloc, buddy_size, buddy_roundup, instance_init, instance_shutdown,
+                &shared},
     .begin = buddy_begin,
     .end = buddy_shutdown,
     .fits = buddy_fits,

@@ -18,13 +18,13 @@ typedef struct cc__buddy {
     uint64_t *words[CC__BUDDY_TIERS]; /* of free memory: see buddy.c */
     /* how many of these, and of each bitmap below */
     uint32_t tier_words[CC__BUDDY_TIERS], bitmap_words[CC__BUDDY_TIERS];
-    uint8_t *ranks[CC__BUDDY_TIERS];   /* for each word: 1 + the order in it of its largest free block; 0: none */
+    uint8_t *ranks[CC__BUDDY_TIERS]; /* for each word: 1 + the order in it of its largest free block; 0: none */
     /* 6 tier + rank: which words of the tier have that rank; its summaries behind it */
     uint64_t *bitmap[CC__BUDDY_ORDERS];
     uint64_t lowest[CC__BUDDY_ORDERS]; /* place << 8 | tier of the lowest of these words; UINT64_MAX: none */
     uint64_t above[CC__BUDDY_TIERS];   /* the same of the lowest free unit of the tiers above this one */
-    uint32_t spare; /* the block freed last, with its control byte as before; UINT32_MAX: none */
-    size_t used, peak_used; /* with the spare block */
+    uint32_t spare;                    /* the block freed last, with its control byte as before; UINT32_MAX: none */
+    size_t used, peak_used;            /* with the spare block */
     uint64_t failed;
     void *buffer;
     size_t bytes;

@@ -13,7 +13,7 @@
 #include "debug.h"
 #include "methods_internal.h"
 
-enum { BEFORE = CC__MEM_ALIGNMENT, BEHIND = 8, GUARD = CC__FILL_GUARD };
+enum { BEFORE = CC__DEBUG_BEFORE };
 #define MOST ((size_t)PTRDIFF_MAX / 4) /* bytes of a block, and its alignment */
 enum { FIRST_TABLE = 4096, MAPPING_BYTES = 1 << 16, QUARANTINE = 1 << 20 };
 
@@ -29,44 +29,9 @@ void cc_mem_debug_title(const char *title) {
     own_title[length] = 0;
 }
 
-/* ---- the bytes of a block ---------------------------------------------------------------------------------------- */
-
-/* Bytes of the guard behind a block of `size` bytes. */
-static size_t behind(size_t size) {
-    return ((size + 7) & ~(size_t)7) - size + BEHIND;
-}
-
+/* Bytes of the block below for `size` bytes of the user's. */
 static size_t whole(size_t size) {
-    return BEFORE + size + behind(size);
-}
-
-void cc__debug_write_guards(unsigned char *user, size_t size) {
-    memset(user - BEFORE, GUARD, BEFORE);
-    memset(user + size, GUARD, behind(size));
-}
-
-bool cc__debug_damaged(const cc__debug_record_t *record, cc_mem_problem_kind_t *kind, ptrdiff_t *distance) {
-    const unsigned char *user = record->user;
-    size_t size = record->block.size;
-    for (ptrdiff_t i = -1; i >= -BEFORE; i--) {
-        if (user[i] == GUARD) continue;
-        *kind = CC_MEM_UNDERRUN;
-        *distance = i;
-        return true;
-    }
-    for (size_t i = 0; i < behind(size); i++) {
-        if (user[size + i] == GUARD) continue;
-        *kind = CC_MEM_OVERRUN;
-        *distance = (ptrdiff_t)i;
-        return true;
-    }
-    for (size_t i = 0; record->held && i < size; i++) {
-        if (user[i] == CC__FILL_FREED) continue;
-        *kind = CC_MEM_USE_AFTER_FREE;
-        *distance = (ptrdiff_t)i;
-        return true;
-    }
-    return false;
+    return BEFORE + size + cc__debug_behind(size);
 }
 
 /* ---- records; the lock is held ----------------------------------------------------------------------------------- */
@@ -125,17 +90,6 @@ static size_t quarantine_limit(const cc__debug_t *self) {
 
 /* ---- problems ---------------------------------------------------------------------------------------------------- */
 
-void cc__debug_note(cc__debug_finding_t *finding, const cc__debug_record_t *record, cc_mem_problem_kind_t kind,
-                    ptrdiff_t distance) {
-    finding->kind = kind;
-    finding->pointer = record->user;
-    finding->distance = distance;
-    finding->blocks = 1;
-    finding->bytes = record->block.size;
-    finding->block = record->block;
-    finding->freed = record->held;
-}
-
 /* A pointer that is no block's; the block that it points into is described, if there is one. */
 static void note_foreign(const cc__debug_t *self, cc__debug_finding_t *finding, const void *pointer) {
     memset(finding, 0, sizeof *finding);
@@ -146,17 +100,13 @@ static void note_foreign(const cc__debug_t *self, cc__debug_finding_t *finding, 
     for (size_t i = 0; i < self->table_size; i++) {
         for (const cc__debug_record_t *record = self->table[i]; record != NULL; record = record->same) {
             uintptr_t user = (uintptr_t)record->user;
-            if (address < user - BEFORE || address >= user + record->block.size + behind(record->block.size)) continue;
+            size_t size = record->block.size;
+            if (address < user - BEFORE || address >= user + size + cc__debug_behind(size)) continue;
             cc__debug_note(finding, record, CC_MEM_FOREIGN_FREE, (ptrdiff_t)(address - user));
             finding->pointer = pointer;
             return;
         }
     }
-}
-
-void cc__debug_tell(cc__debug_t *self, const cc__debug_finding_t *finding) {
-    cc__debug_report(&self->options, finding);
-    if (self->options.abort_on_problem && finding->kind != CC_MEM_LEAK) abort();
 }
 
 /* Finds the record of a live block, and then keeps the lock. Otherwise reports what the pointer is, and returns NULL
@@ -252,11 +202,6 @@ static void *debug_malloc(size_t size, void *context) {
     return allocate(context, size, BEFORE);
 }
 
-void *cc_mem_debug_aligned(const cc_mem_methods_t *methods, size_t size, size_t alignment) {
-    cc__debug_t *self = cc__debug_of(methods);
-    return self != NULL && cc__is_power_of_two(alignment) ? allocate(self, size, alignment) : NULL;
-}
-
 static void debug_free(void *pointer, void *context) {
     cc__debug_t *self = context;
     cc__debug_finding_t finding;
@@ -344,13 +289,36 @@ static void debug_shutdown(void *context) {
     self->below.shutdown(self->below.context);
 }
 
-/* ---- instances --------------------------------------------------------------------------------------------------- */
+/* ---- calls with the methods -------------------------------------------------------------------------------------- */
 
-cc__debug_t *cc__debug_of(const cc_mem_methods_t *methods) {
+/* NULL for methods of another kind, and before init. */
+static cc__debug_t *debug_of(const cc_mem_methods_t *methods) {
     if (methods == NULL || methods->malloc != debug_malloc) return NULL;
     cc__debug_t *self = methods->context;
     return self->table != NULL ? self : NULL;
 }
+
+void *cc_mem_debug_aligned(const cc_mem_methods_t *methods, size_t size, size_t alignment) {
+    cc__debug_t *self = debug_of(methods);
+    return self != NULL && cc__is_power_of_two(alignment) ? allocate(self, size, alignment) : NULL;
+}
+
+size_t cc_mem_debug_check(const cc_mem_methods_t *methods) {
+    cc__debug_t *self = debug_of(methods);
+    return self != NULL ? cc__debug_check(self) : 0;
+}
+
+uint64_t cc_mem_debug_mark(const cc_mem_methods_t *methods) {
+    cc__debug_t *self = debug_of(methods);
+    return self != NULL ? cc__debug_mark(self) : 0;
+}
+
+size_t cc_mem_debug_leaks(const cc_mem_methods_t *methods, uint64_t mark) {
+    cc__debug_t *self = debug_of(methods);
+    return self != NULL ? cc__debug_leaks(self, mark) : 0;
+}
+
+/* ---- instances --------------------------------------------------------------------------------------------------- */
 
 static const cc_mem_methods_t instance_methods = {
     debug_malloc, debug_free, debug_realloc, debug_size, debug_roundup, debug_init, debug_shutdown, NULL,
@@ -378,6 +346,7 @@ void cc_mem_debug_destroy(cc_mem_methods_t *methods) {
 /* ---- the backend ------------------------------------------------------------------------------------------------- */
 
 static cc__debug_t shared;
+CC__INSTANCE(debug);
 
 static int debug_begin(void *context, const cc__backend_settings_t *settings, void *buffer, size_t bytes, bool zeroed) {
     (void)buffer, (void)bytes, (void)zeroed;
@@ -390,8 +359,8 @@ static int debug_begin(void *context, const cc__backend_settings_t *settings, vo
 
 const cc__backend_t cc__debug_backend = {
     .name = "debug",
-    .methods = {debug_malloc, debug_free, debug_realloc, debug_size, debug_roundup, cc__backend_init,
-                cc__backend_shutdown, &shared},
+    .methods = {debug_malloc, debug_free, debug_realloc, debug_size, debug_roundup, instance_init, instance_shutdown,
+                &shared},
     .begin = debug_begin,
     .end = debug_shutdown,
     .takes_debug_options = true,

@@ -1,8 +1,58 @@
-/* methods/debug_look.c: looking at all blocks of a debug allocator: for damage, and for leaks. */
+/* methods/debug_look.c: looks at the blocks of a debug allocator for damage and for leaks, and reports what it
+ * finds. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "debug.h"
+
+/* ---- one block --------------------------------------------------------------------------------------------------- */
+
+void cc__debug_write_guards(unsigned char *user, size_t size) {
+    memset(user - CC__DEBUG_BEFORE, CC__FILL_GUARD, CC__DEBUG_BEFORE);
+    memset(user + size, CC__FILL_GUARD, cc__debug_behind(size));
+}
+
+bool cc__debug_damaged(const cc__debug_record_t *record, cc_mem_problem_kind_t *kind, ptrdiff_t *distance) {
+    const unsigned char *user = record->user;
+    size_t size = record->block.size;
+    for (ptrdiff_t i = -1; i >= -CC__DEBUG_BEFORE; i--) {
+        if (user[i] == CC__FILL_GUARD) continue;
+        *kind = CC_MEM_UNDERRUN;
+        *distance = i;
+        return true;
+    }
+    for (size_t i = 0; i < cc__debug_behind(size); i++) {
+        if (user[size + i] == CC__FILL_GUARD) continue;
+        *kind = CC_MEM_OVERRUN;
+        *distance = (ptrdiff_t)i;
+        return true;
+    }
+    for (size_t i = 0; record->held && i < size; i++) {
+        if (user[i] == CC__FILL_FREED) continue;
+        *kind = CC_MEM_USE_AFTER_FREE;
+        *distance = (ptrdiff_t)i;
+        return true;
+    }
+    return false;
+}
+
+void cc__debug_note(cc__debug_finding_t *finding, const cc__debug_record_t *record, cc_mem_problem_kind_t kind,
+                    ptrdiff_t distance) {
+    finding->kind = kind;
+    finding->pointer = record->user;
+    finding->distance = distance;
+    finding->blocks = 1;
+    finding->bytes = record->block.size;
+    finding->block = record->block;
+    finding->freed = record->held;
+}
+
+void cc__debug_tell(cc__debug_t *self, const cc__debug_finding_t *finding) {
+    cc__debug_report(&self->options, finding);
+    if (self->options.abort_on_problem && finding->kind != CC_MEM_LEAK) abort();
+}
+
+/* ---- all blocks -------------------------------------------------------------------------------------------------- */
 
 /* Finds the first damaged block of a list that was allocated after number *after, sets *after to its number, and mends
  * it. */
@@ -20,10 +70,9 @@ static bool find_damaged(cc__debug_record_t *first, uint64_t *after, cc__debug_f
     return false;
 }
 
-size_t cc_mem_debug_check(const cc_mem_methods_t *methods) {
-    cc__debug_t *self = cc__debug_of(methods);
+size_t cc__debug_check(cc__debug_t *self) {
     size_t found = 0;
-    for (int held = 0; self != NULL && held < 2; held++) {
+    for (int held = 0; held < 2; held++) {
         for (uint64_t after = 0;;) { /* a mended block is not found again, so the quarantine's order does not matter */
             cc__debug_finding_t finding;
             cc__mutex_lock(self->lock);
@@ -38,9 +87,7 @@ size_t cc_mem_debug_check(const cc_mem_methods_t *methods) {
     return found;
 }
 
-uint64_t cc_mem_debug_mark(const cc_mem_methods_t *methods) {
-    cc__debug_t *self = cc__debug_of(methods);
-    if (self == NULL) return 0;
+uint64_t cc__debug_mark(cc__debug_t *self) {
     cc__mutex_lock(self->lock);
     uint64_t sequence = self->sequence;
     cc__mutex_unlock(self->lock);
@@ -93,9 +140,4 @@ size_t cc__debug_leaks(cc__debug_t *self, uint64_t mark) {
     for (size_t i = 0; i < groups; i++) cc__debug_tell(self, &findings[i]);
     if (findings != NULL) cc__os_unmap(findings, size);
     return blocks;
-}
-
-size_t cc_mem_debug_leaks(const cc_mem_methods_t *methods, uint64_t mark) {
-    cc__debug_t *self = cc__debug_of(methods);
-    return self != NULL ? cc__debug_leaks(self, mark) : 0;
 }

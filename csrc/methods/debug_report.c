@@ -43,9 +43,7 @@ static void add_headline(text_t *text, const cc__debug_finding_t *finding) {
         add(text, "underrun: block %p of %zu bytes was written %zu bytes before its beginning\n", pointer, size,
             distance);
         break;
-    case CC_MEM_DOUBLE_FREE:
-        add(text, "double free: block %p of %zu bytes is free already\n", pointer, size);
-        break;
+    case CC_MEM_DOUBLE_FREE: add(text, "double free: block %p of %zu bytes is free already\n", pointer, size); break;
     case CC_MEM_FOREIGN_FREE:
         if (finding->block.sequence == 0)
             add(text, "foreign free: %p is no block of this allocator (or was freed long ago)\n", pointer);
@@ -76,7 +74,7 @@ void cc__debug_report(const cc_mem_debug_options_t *options, const cc__debug_fin
         if (finding->freed) add_stack(&text, "freed by", &finding->block.freed);
     }
     if (options->report != NULL) {
-        cc_mem_problem_t problem = {finding->kind,     finding->pointer,     finding->bytes,  finding->blocks,
+        cc_mem_problem_t problem = {finding->kind,     finding->pointer,     finding->bytes, finding->blocks,
                                     finding->distance, finding->block.title, text.characters};
         options->report(&problem, options->report_context);
     } else {

@@ -73,7 +73,7 @@ static bool read_environment(void) {
         bytes = strtoull(text, &end, 10);
         if (*text < '0' || *text > '9' || *end != '\0' || bytes == 0 || bytes > PTRDIFF_MAX) return false;
     }
-    cc__backends_set_default_bytes((size_t)bytes);
+    cc__instances_set_default_bytes((size_t)bytes);
     return true;
 }
 

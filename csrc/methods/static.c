@@ -32,8 +32,8 @@ typedef struct static_allocator {
 } static_t;
 
 typedef struct block {
-    uint32_t size;   /* granules, header included; with LIVE */
-    uint32_t before; /* size of the block before, 0 for the first */
+    uint32_t size;        /* granules, header included; with LIVE */
+    uint32_t before;      /* size of the block before, 0 for the first */
     uint32_t left, right; /* of a free block */
 } block_t;
 
@@ -337,6 +337,7 @@ static int static_status(void *context, cc_mem_buffer_status_t *status) {
 /* ---- the backend ------------------------------------------------------------------------------------------------- */
 
 static static_t shared;
+CC__INSTANCE(static);
 
 static int static_begin(void *context, const cc__backend_settings_t *settings, void *buffer, size_t bytes,
                         bool zeroed) {
@@ -347,8 +348,8 @@ static int static_begin(void *context, const cc__backend_settings_t *settings, v
 
 const cc__backend_t cc__static_backend = {
     .name = "static",
-    .methods = {static_malloc, static_free, static_realloc, static_size, static_roundup, cc__backend_init,
-                cc__backend_shutdown, &shared},
+    .methods = {static_malloc, static_free, static_realloc, static_size, static_roundup, instance_init,
+                instance_shutdown, &shared},
     .begin = static_begin,
     .end = static_shutdown,
     .fits = static_fits,
