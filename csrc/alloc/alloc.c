@@ -1,4 +1,5 @@
-/* alloc/alloc.c: the calls of cc/alloc.h with everything that may be switched on. The hot three and the switches are in calls.c. */
+/* alloc/alloc.c: the calls of cc/alloc.h with everything that may be switched on. The hot three and the switches are in
+ * calls.c. */
 #include "../base/blocking.h"
 #include "../base/fill.h"
 #include "../base/round.h"

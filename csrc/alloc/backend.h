@@ -1,9 +1,10 @@
-/* alloc/backend.h: the allocator below libcc, the main one. A build has one: mimalloc, or (CC_BACKEND_LIBC, for sanitizers
- * and valgrind, because mimalloc's archive carries no hooks for them) libc's malloc. A backend is a header and a source named
- * backend_…, which define all of what is listed here; this is the only place that chooses.
+/* alloc/backend.h: the allocator below libcc, the main one. A build has one: mimalloc, or (CC_BACKEND_LIBC, for
+ * sanitizers and valgrind, because mimalloc's archive carries no hooks for them) libc's malloc. A backend is a header
+ * and a source named backend_…, which define all of what is listed here; this is the only place that chooses.
  *
  * Every request passes cc__fault_due(), so that test builds can make the n-th one fail. Any thread may call anything.
- * pre (all): 0 < size <= PTRDIFF_MAX unless said otherwise; alignment a power of two; pointers are live blocks of this backend.
+ * pre (all): 0 < size <= PTRDIFF_MAX unless said otherwise; alignment a power of two; pointers are live blocks of this
+ * backend.
  *
  * CC__MAIN_NAME                      as cc_alloc_select knows it
  *
@@ -24,17 +25,18 @@
  * cc__main_contains(address)        whether it is known to lie in readable memory of the backend's; false tells nothing
  * cc__main_heap_bytes(committed, reserved)   as cc_alloc_heap_bytes
  *
- * Private heaps (cc__heap_t): blocks that can be freed one by one, and all at once with their heap. Neither the statistics nor
- * the observer of cc_alloc sees them, and cc_alloc_select does not change them.
+ * Private heaps (cc__heap_t): blocks that can be freed one by one, and all at once with their heap. Neither the
+ * statistics nor the observer of cc_alloc sees them, and cc_alloc_select does not change them.
  * cc__heap_create()                  NULL when there is no memory
  * cc__heap_destroy(heap)             frees the heap's blocks. pre: nobody else is inside of the heap
  * cc__heap_alloc(heap, size, zero)   aligned to 16; NULL when there is no memory
- * cc__heap_realloc(heap, pointer, size)  NULL and the old block intact when there is no memory; what is new is not zeroed
+ * cc__heap_realloc(heap, pointer, size)  NULL and the old block intact without memory; new bytes are not zeroed
  * cc__heap_expand(heap, pointer, size)   the same without moving it; whether it could
  * cc__heap_free(heap, pointer)
  * cc__heap_collect(heap)             gives unused memory of the calling thread's back to the system
  * cc__heap_visit(heap, visit, context)   calls visit(block, size, context) for each live block and its bytes, at least
- *                                    those that were asked for. pre: nobody else is inside of the heap, nor is `visit` */
+ *                                    those that were asked for. pre: nobody else is inside of the heap, nor is
+ * `visit` */
 #ifndef CC_ALLOC_BACKEND_H
 #define CC_ALLOC_BACKEND_H
 

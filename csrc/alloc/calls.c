@@ -1,6 +1,6 @@
-/* alloc/calls.c: the hot three calls of cc/alloc.h, and the table that holds the set of them in force. There are three sets:
- * plain (the allocator's own functions), counted (only the statistics are on), and watched (everything else). Below them the
- * switches, which choose the set. */
+/* alloc/calls.c: the hot three calls of cc/alloc.h, and the table that holds the set of them in force. There are three
+ * sets: plain (the allocator's own functions), counted (only the statistics are on), and watched (everything else).
+ * Below them the switches, which choose the set. */
 #include <string.h>
 
 #include "../base/fork.h"
@@ -17,7 +17,8 @@ enum { ALWAYS_WATCHED = 0 };
 #define FIRST_CALLS PLAIN_CALLS
 #endif
 
-_Static_assert((int)CC_SMALL_NODE <= (int)CC__MAIN_SMALL_MAX, "what is small for the header must be so for the allocator");
+_Static_assert((int)CC_SMALL_NODE <= (int)CC__MAIN_SMALL_MAX,
+               "what is small for the header must be so for the allocator");
 
 /* Whole cache lines; near SIZE_MAX the sum wraps to less than `size`, which cc__alloc_watched refuses. */
 static inline size_t whole_lines(size_t size) {
@@ -53,8 +54,9 @@ struct cc_alloc_calls cc_alloc_calls = FIRST_CALLS;
 
 /* ---- the counted set -------------------------------------------------------------------------------------------- */
 
-/* It ends in jumps: a call and a return more would cost as much as all the counting. So an allocation is counted before it is
- * known to succeed, and one that fails is taken back by cc_alloc_refused, which the caller's inline then calls. */
+/* It ends in jumps: a call and a return more would cost as much as all the counting. So an allocation is counted before
+ * it is known to succeed, and one that fails is taken back by cc_alloc_refused, which the caller's inline then
+ * calls. */
 
 /* Each in cache lines of its own: where the linker happens to put them decides about a fifth of a nanosecond. */
 #define HOT __attribute__((aligned(64)))
@@ -66,12 +68,13 @@ static inline size_t good_size(size_t size) {
     return good_sizes[(size + 7) / 8];
 }
 
-/* Fills the table. False when the allocator's blocks are not of its good sizes: then the set would count wrong. pre: mode_lock is
- * held. */
+/* Fills the table. False when the allocator's blocks are not of its good sizes: then the set would count wrong. pre:
+ * mode_lock is held. */
 static bool counted_set_is_right(void) {
     static bool right;
     if (right || !cc__main_keeps_good_sizes()) return right;
-    for (size_t step = 1; step <= CC__MAIN_SMALL_MAX / 8; step++) good_sizes[step] = (uint16_t)cc__main_good_size(step * 8);
+    for (size_t step = 1; step <= CC__MAIN_SMALL_MAX / 8; step++)
+        good_sizes[step] = (uint16_t)cc__main_good_size(step * 8);
     return right = true;
 }
 
@@ -177,15 +180,17 @@ void *(cc_alloc_node)(size_t size) {
     return cc_alloc_node_inline(size);
 }
 
-void (cc_free)(void *pointer, size_t size) {
+void(cc_free)(void *pointer, size_t size) {
     cc_free_inline(pointer, size);
 }
 
 /* ---- switches --------------------------------------------------------------------------------------------------- */
 
 void cc__alloc_observe(const cc__allocator_t *installed) {
-    /* Removed, the pointer stays: a call that read the mode before still goes through the observer, which passes it on. */
-    if (installed != NULL) cc__store_release(&cc__alloc_observer, installed); /* pairs with the acquire load in alloc.c */
+    /* Removed, the pointer stays: a call that read the mode before still goes through the observer, which passes it
+     * on. */
+    if (installed != NULL)
+        cc__store_release(&cc__alloc_observer, installed); /* pairs with the acquire load in alloc.c */
     set_mode(CC__MODE_OBSERVED, installed != NULL);
 }
 
@@ -201,7 +206,7 @@ int cc_alloc_select(const char *name) {
     if (name == NULL) return CC_ERROR_ARGUMENT;
     bool main = strcmp(name, CC__MAIN_NAME) == 0;
     if (!main && strcmp(name, "libc") != 0) return strcmp(name, "mimalloc") == 0 ? CC_ERROR_SUPPORT : CC_ERROR_ARGUMENT;
-    if (!main) set_mode(CC__MODE_MIXED, true); /* for good: libc's blocks may live as long as the process */
+    if (!main) set_mode(CC__MODE_MIXED, true);    /* for good: libc's blocks may live as long as the process */
     cc__store_release(&cc__libc_selected, !main); /* pairs with the acquire load in cc__base_allocate */
     return CC_OK;
 }

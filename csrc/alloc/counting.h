@@ -1,4 +1,5 @@
-/* alloc/counting.h: how an event is counted: in the thread's own record, else in the shared one. Adding up is statistics.c's. */
+/* alloc/counting.h: how an event is counted: in the thread's own record, else in the shared one. Adding up is
+ * statistics.c's. */
 #ifndef CC_ALLOC_COUNTING_H
 #define CC_ALLOC_COUNTING_H
 

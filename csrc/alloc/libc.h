@@ -1,7 +1,7 @@
 /* alloc/libc.h: the process's own malloc, which every build can select.
  *
- * pre (all): 0 < size <= PTRDIFF_MAX unless said otherwise; alignment a power of two; pointers are live blocks of malloc's.
- * *block gets the bytes of the whole block on success. */
+ * pre (all): 0 < size <= PTRDIFF_MAX unless said otherwise; alignment a power of two; pointers are live blocks of
+ * malloc's. *block gets the bytes of the whole block on success. */
 #ifndef CC_ALLOC_LIBC_H
 #define CC_ALLOC_LIBC_H
 

@@ -17,8 +17,8 @@ typedef struct cc__request {
     /* What the runtime's own allocator answers, in bytes of whole blocks. They are the same at both ends of a block's
      * life, which usable bytes are not: a pointer that was aligned may lie inside its block. Other allocators leave
      * them alone. */
-    size_t taken;     /* the block that was taken; unchanged when there was no memory */
-    size_t released;  /* the block that was given back */
+    size_t taken;    /* the block that was taken; unchanged when there was no memory */
+    size_t released; /* the block that was given back */
 } cc__request_t;
 
 /* An allocator, or an observer of one. An observer has the same functions; each is called with the allocator below, not

@@ -47,7 +47,8 @@ void cc__size_forget(const void *pointer, const size_t *size) {
     }
     cc__mutex_unlock(&lock);
     if (block == NULL || size == NULL || *size == known) return;
-    fprintf(stderr, "cc_free: the block at %p is freed with a size of %zu, but %zu was asked for\n", pointer, *size, known);
+    fprintf(stderr, "cc_free: the block at %p is freed with a size of %zu, but %zu was asked for\n", pointer, *size,
+            known);
     abort();
 }
 #endif

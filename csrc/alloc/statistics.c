@@ -1,4 +1,4 @@
-/* alloc/statistics.c: adds up the threads' counters. The counting itself is inlined in alloc.c. */
+/* alloc/statistics.c: adds up the threads' counters. counting.h counts. */
 #include <string.h>
 
 #include "../base/fork.h"
@@ -9,8 +9,9 @@ cc__alloc_counters_t cc__alloc_shared_counters;
 static cc__mutex_t baseline_lock;
 static cc_alloc_snapshot_t baseline;
 
+/* The unsized ones first: they are part of all. */
 #define ADD_FREES(from) \
-    (sum.unsized_free_count += cc__load_acquire(&(from)->unsized_free_count), /* before the frees that they are part of */ \
+    (sum.unsized_free_count += cc__load_acquire(&(from)->unsized_free_count), \
      sum.free_count += cc__load_acquire(&(from)->free_count), \
      sum.free_bytes += cc__load_acquire(&(from)->free_bytes), \
      sum.free_block_bytes += cc__load_acquire(&(from)->free_block_bytes))

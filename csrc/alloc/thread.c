@@ -7,8 +7,9 @@
 
 __thread cc__thread_t *cc__thread_self __attribute__((tls_model("initial-exec")));
 
-/* How often this thread has ended: once, and once more for each time that a later destructor used the library. The system
- * runs a few rounds of destructors only (POSIX: 4), so a record given out after the third end might never come back. */
+/* How often this thread has ended: once, and once more for each time that a later destructor used the library. The
+ * system runs a few rounds of destructors only (POSIX: 4), so a record given out after the third end might never come
+ * back. */
 static __thread unsigned ends __attribute__((tls_model("initial-exec")));
 enum { ENDS_MAX = 3 };
 

@@ -1,5 +1,5 @@
-/* alloc/thread.h: the registry of threads that use libcc, with opaque slots for upper layers: one of the two joints of alloc/
- * that they may hook into (the other is observer.h). */
+/* alloc/thread.h: the registry of threads that use libcc, with opaque slots for upper layers: one of the two joints of
+ * alloc/ that they may hook into (the other is observer.h). */
 #ifndef CC_ALLOC_THREAD_H
 #define CC_ALLOC_THREAD_H
 
@@ -24,8 +24,9 @@ typedef struct cc__alloc_counters {
 #undef CC__FIELD
 } cc__alloc_counters_t;
 
-/* One for each thread that used the library; the thread-local cc__thread_self points to it. Records are never given back: when a
- * thread ends, its record keeps its totals, and the next new thread goes on counting in it under a new id. */
+/* One for each thread that used the library; the thread-local cc__thread_self points to it. Records are never given
+ * back: when a thread ends, its record keeps its totals, and the next new thread goes on counting in it under a new
+ * id. */
 typedef struct cc__thread {
     /* For the observer, owner only: see profile/shard.h. */
     uint64_t observer_state;
@@ -33,8 +34,9 @@ typedef struct cc__thread {
     size_t observer_mask;
     void *slots[CC__SLOT_COUNT];
 
-    /* Bytes of the last block freed in the counted set, not yet in counters.free_block_bytes: see total(). Here because a short
-     * distance makes short instructions: counted_free just fits into a cache line, which is worth half a nanosecond. */
+    /* Bytes of the last block freed in the counted set, not yet in counters.free_block_bytes: see total() in
+     * statistics.c. It lies here because a short distance makes short instructions: counted_free in calls.c just fits
+     * into a cache line, which is worth half a nanosecond. */
     size_t last_freed;
 
     _Alignas(CC_CACHE_LINE_SIZE) cc__alloc_counters_t counters;
@@ -50,8 +52,8 @@ typedef struct cc__thread {
 
 extern __thread cc__thread_t *cc__thread_self __attribute__((tls_model("initial-exec")));
 
-/* Gives the calling thread a record. NULL when there is no memory for one; the next call tries again. NULL also in the last
- * moments of a thread whose destructors go on using the library when it has been ended again and again. */
+/* Gives the calling thread a record. NULL when there is no memory for one; the next call tries again. NULL also in the
+ * last moments of a thread whose destructors go on using the library when it has been ended again and again. */
 cc__thread_t *cc__thread_attach(void);
 
 /* The calling thread's record; NULL only where cc__thread_attach gives none. */

@@ -1,5 +1,5 @@
-/* base/atomics.h: the atomic operations that libcc uses most, each with its order in its name. The few others are written out where
- * they are used. The word "pairs" beside a use names the other side. */
+/* base/atomics.h: the atomic operations that libcc uses most, each with its order in its name. The few others are
+ * written out where they are used. The word "pairs" beside a use names the other side. */
 #ifndef CC_BASE_ATOMICS_H
 #define CC_BASE_ATOMICS_H
 
@@ -38,8 +38,8 @@ CC__DEFINE_RAISE(cc__raise_signed, int64_t)
 #define cc__raise_relaxed(object, value) \
     _Generic((object), _Atomic(uint64_t) *: cc__raise_unsigned, _Atomic(int64_t) *: cc__raise_signed)((object), (value))
 
-/* Orders stores before it against loads after it (store buffering needs one on both sides). The thread sanitizer knows no fences; a
- * sequentially consistent operation does for it. */
+/* Orders stores before it against loads after it (store buffering needs one on both sides). The thread sanitizer knows
+ * no fences; a sequentially consistent operation does for it. */
 static inline void cc__fence_seq_cst(void) {
 #if defined(__SANITIZE_THREAD__)
     static _Atomic(int) anything;
@@ -56,8 +56,8 @@ static inline void cc__fence_seq_cst(void) {
 /* The same for a counter of frees: the release store pairs with the acquire load of a snapshot, which then also sees
  * the allocation that came before this free. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-/* Compilers do not join the halves into one instruction, which x86 has: without the lock prefix it is not atomic towards other
- * writers, of which there are none, and like every store there it is a release. */
+/* Compilers do not join the halves into one instruction, which x86 has: without the lock prefix it is not atomic
+ * towards other writers, of which there are none, and like every store there it is a release. */
 static inline void cc__own_add_word(volatile void *word, uint64_t value) {
     __asm__ volatile("addq %1, %0" : "+m"(*(volatile uint64_t *)word) : "re"(value) : "memory");
 }

@@ -1,5 +1,5 @@
-/* base/blocking.h: debug builds stop where a thread allocates or takes a lock although it may be interrupted for good at any
- * moment. Who knows that (an upper layer) sets the function; other builds contain none of it. */
+/* base/blocking.h: debug builds stop where a thread allocates or takes a lock although it may be interrupted for good
+ * at any moment. The layer that knows such threads sets the function. Other builds contain none of it. */
 #ifndef CC_BASE_BLOCKING_H
 #define CC_BASE_BLOCKING_H
 

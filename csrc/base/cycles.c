@@ -22,7 +22,8 @@ typedef struct moment {
 } moment_t;
 static moment_t beginning;
 
-/* The counter's rate does not change with the processor's frequency or sleep states (Intel SDM 17.17.1, "invariant TSC"). */
+/* The counter's rate does not change with the processor's frequency or sleep states (Intel SDM 17.17.1, "invariant
+ * TSC"). */
 static bool has_constant_counter(void) {
 #if defined(__x86_64__)
     unsigned a, b, c, d;
@@ -46,8 +47,8 @@ cc__cycles_pairs_t cc__cycles_look_at_pairs(uint64_t *pairs, size_t count) {
     qsort(pairs, count, sizeof *pairs, by_value);
     found.overhead = pairs[0];
     while (count > 1 && pairs[count - 1] > 20 * pairs[0] + INTERRUPT) count--;
-    /* Pairs no further apart than the jitter are one cluster, which counts when it holds a hundredth of them; the counter's step
-     * is the least distance between the middles of two. */
+    /* Pairs no further apart than the jitter are one cluster, which counts when it holds a hundredth of them; the
+     * counter's step is the least distance between the middles of two. */
     double excess = 0, middle = 0, step = 0;
     bool earlier = false;
     for (size_t first = 0, next; first < count; first = next) {
@@ -79,8 +80,8 @@ static void measure_pair(void) {
     result.floor_ns = found.floor; /* in cycles so far */
 }
 
-/* Both clocks at once: they are read one after the other, and the thread may be preempted between, for longer than is measured
- * in all; so of several attempts the one counts that took the shortest. */
+/* Both clocks at once: they are read one after the other, and the thread may be preempted between, for longer than is
+ * measured in all; so of several attempts the one counts that took the shortest. */
 static moment_t read_both(void) {
     enum { ATTEMPTS = 10 };
     moment_t closest = {0, 0};

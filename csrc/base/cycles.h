@@ -1,5 +1,6 @@
-/* base/cycles.h: the cheapest clock there is: the processor's counter where it runs at a constant rate, else the monotonic
- * clock. Readings are only good for differences, and need cc__cycles_to_ns to become a time. */
+/* base/cycles.h: the cheapest clock there is: the processor's counter where it runs at a constant rate, else the
+ * monotonic clock. Readings are only good for differences; cc__cycles_calibrate tells how long a cycle
+ * is. */
 #ifndef CC_BASE_CYCLES_H
 #define CC_BASE_CYCLES_H
 
@@ -10,18 +11,20 @@
 #endif
 
 typedef struct cc__cycles_calibration {
-    bool counter;           /* the processor's counter is used */
-    double ns_per_cycle;    /* from the time between the first calibration and now */
-    uint64_t overhead;      /* cycles between two readings with nothing between, the least seen */
-    double floor_ns;        /* one step of the counter; where it is too fine to see, the typical excess over the least pair */
+    bool counter;        /* the processor's counter is used */
+    double ns_per_cycle; /* from the time between the first calibration and now */
+    uint64_t overhead;   /* cycles between two readings with nothing between, the least seen */
+    double floor_ns; /* one step of the counter; where it is too fine to see, the typical excess over the least pair */
 } cc__cycles_calibration_t;
 
-/* What pairs of readings with nothing between tell, in cycles. Sorts them. On virtual machines a counter may advance in
- * steps of tens of cycles, scaled so that a step comes out a few cycles longer or shorter. */
+/* In cycles. On virtual machines a counter may advance in steps of tens of cycles, scaled so that a step comes out a
+ * few cycles longer or shorter. */
 typedef struct cc__cycles_pairs {
     uint64_t overhead; /* the least */
     double floor;      /* as floor_ns, at least 1 */
 } cc__cycles_pairs_t;
+
+/* Finds both in the distances of pairs of readings with nothing between. Sorts them. Here for cycles.c and its test. */
 cc__cycles_pairs_t cc__cycles_look_at_pairs(uint64_t *pairs, size_t count);
 
 extern bool cc__cycles_counter; /* set by the first calibration, before any reading that counts */

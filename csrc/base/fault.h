@@ -1,4 +1,5 @@
-/* base/fault.h: the seam by which test builds make the n-th request for memory fail. Release builds contain none of it. */
+/* base/fault.h: the seam by which test builds make the n-th request for memory fail. Release builds contain none of
+ * it. */
 #ifndef CC_BASE_FAULT_H
 #define CC_BASE_FAULT_H
 

@@ -5,7 +5,7 @@
 
 #include "cc/base.h"
 
-/* A mapped regular file. `writable`: private to the process. */
+/* A mapped regular file. `writable`: the process may write to its memory, and the file stays as it is. */
 typedef struct cc__file_map {
     char *address;
     size_t size; /* of the file when it was mapped, > 0 */
@@ -48,8 +48,8 @@ int cc__file_view(void *address, size_t size, int file, uint64_t offset, unsigne
 /* Writes what was changed in a shared mapping to its file. CC_ERROR_SYSTEM. */
 int cc__file_flush(void *address, size_t size);
 
-/* Guards a mapping against SIGBUS: the page that is missing becomes zeros, which guard_hit tells of. The place's
- * number, or -1 when all are taken or the system refuses the handler. `writable` as in the map. */
+/* Guards a mapping against SIGBUS: a page that is missing becomes zeros, and cc__file_guard_hit tells of it. The
+ * guard's number, or -1 when all are taken or the system refuses the handler. `writable` as in the map. */
 int cc__file_guard(const cc__file_map_t *map, bool writable);
 void cc__file_unguard(int guard);
 bool cc__file_guard_hit(int guard);

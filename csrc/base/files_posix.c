@@ -55,8 +55,8 @@ int cc__file_map(const char *path, bool writable, cc__file_map_t *map) {
     int status = look_at(file, &about);
     if (status == CC_OK) {
         int protection = PROT_READ | (writable ? PROT_WRITE : 0);
-        void *address =
-            cc__fault_due() ? (errno = ENOMEM, MAP_FAILED) : mmap(NULL, (size_t)about.st_size, protection, MAP_PRIVATE, file, 0);
+        void *address = cc__fault_due() ? (errno = ENOMEM, MAP_FAILED)
+                                        : mmap(NULL, (size_t)about.st_size, protection, MAP_PRIVATE, file, 0);
         if (address != MAP_FAILED) {
             *map = (cc__file_map_t){address, (size_t)about.st_size, file};
             return CC_OK;
@@ -175,7 +175,8 @@ static void say(void) {
 static bool fill(uintptr_t address) {
     for (size_t i = 0; i < GUARDS; i++) {
         int state = cc__load_acquire(&guards[i].state); /* pairs with the release store in cc__file_guard */
-        if (state < READ_ONLY || address < cc__load_relaxed(&guards[i].begin) || address >= cc__load_relaxed(&guards[i].end))
+        if (state < READ_ONLY || address < cc__load_relaxed(&guards[i].begin) ||
+            address >= cc__load_relaxed(&guards[i].end))
             continue;
         void *start = (void *)(address & ~(uintptr_t)(page - 1));
         int protection = PROT_READ | (state == WRITABLE ? PROT_WRITE : 0);

@@ -1,12 +1,13 @@
-/* base/fork.h: what libcc does around a fork. All of its locks are held, so that in the child they are free and what they guard
- * is whole. */
+/* base/fork.h: what libcc does around a fork. All of its locks are held, so that in the child they are free and what
+ * they guard is whole. */
 #ifndef CC_BASE_FORK_H
 #define CC_BASE_FORK_H
 
 #include "os.h"
 
-/* One rank for each part of libcc that a fork concerns. The order is the order in which one thread takes locks: a thread that
- * holds a lock may take those of later ranks. So a fork takes them in this order and releases them from the end. */
+/* One rank for each part of libcc that a fork concerns. The order is the order in which one thread takes locks: a
+ * thread that holds a lock may take those of later ranks. So a fork takes them in this order and releases them from the
+ * end. */
 enum cc__fork_rank {
     CC__FORK_RECORDER, /* profile/ */
     CC__FORK_SITES,
@@ -14,8 +15,8 @@ enum cc__fork_rank {
     CC__FORK_COLLECTIONS,
     CC__FORK_SMR, /* smr/: the registry's lock, then those of the domains */
     CC__FORK_SMR_OPTIONS,
-    CC__FORK_PLATFORM,     /* platform/ */
-    CC__FORK_POOL_CACHES,  /* regions/ */
+    CC__FORK_PLATFORM,    /* platform/ */
+    CC__FORK_POOL_CACHES, /* regions/ */
     CC__FORK_POOL_GROWTH,
     CC__FORK_DEBUG_MALLOC, /* methods/ */
     CC__FORK_BACKENDS,
@@ -29,12 +30,13 @@ enum cc__fork_rank {
     CC__FORK_INTERRUPT, /* base/ */
     CC__FORK_FILES,
     CC__FORK_CYCLES,
+    CC__FORK_TABLES,
     CC__FORK_RANKS
 };
 
 /* Every field may be left out. */
 typedef struct cc__fork_part {
-    cc__mutex_t *locks;     /* the first of `count`, which lie `stride` bytes apart; taken in this order */
+    cc__mutex_t *locks; /* the first of `count`, which lie `stride` bytes apart; taken in this order */
     size_t count, stride;
     void (*before)(void);   /* called after they were taken: takes more */
     void (*in_child)(void); /* called in the child, before `after` */
@@ -44,7 +46,7 @@ typedef struct cc__fork_part {
 /* pre: before main; once for each rank. */
 void cc__fork_register(enum cc__fork_rank rank, const cc__fork_part_t *part);
 
-/* What was registered; NULL: nothing. */
+/* What was registered, for tests; NULL: nothing. */
 const cc__fork_part_t *cc__fork_part(enum cc__fork_rank rank);
 
 /* Registers a part when the library is loaded; what follows the rank initializes the part's fields. */
@@ -55,7 +57,7 @@ const cc__fork_part_t *cc__fork_part(enum cc__fork_rank rank);
     } \
     _Static_assert(true, "a semicolon follows")
 
-/* Has one lock held. */
+/* Holds one lock over each fork. */
 #define CC__HOLD_OVER_FORK(rank, lock) CC__AT_FORK(rank, .locks = &(lock), .count = 1)
 
 #endif

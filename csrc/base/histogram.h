@@ -1,5 +1,5 @@
-/* base/histogram.h: a log-linear histogram of cycle counts (as HdrHistogram: an octave is cut into 2^7 equal buckets, so a
- * bucket is at most 0.8 % wide), and log-spaced buckets to merge it into. */
+/* base/histogram.h: a log-linear histogram of cycle counts (as HdrHistogram: an octave is cut into 2^7 equal buckets,
+ * so a bucket is at most 0.8 % wide), and log-spaced buckets to merge it into. */
 #ifndef CC_BASE_HISTOGRAM_H
 #define CC_BASE_HISTOGRAM_H
 
@@ -22,7 +22,8 @@ static inline unsigned cc__histogram_index(uint64_t value) {
 /* The middle of a bucket. */
 double cc__histogram_middle(unsigned index);
 
-/* Which of `buckets` log-spaced buckets between 1 ns and 100 s holds `ns`; what lies outside goes to the first or last. */
+/* Which of `buckets` log-spaced buckets between 1 ns and 100 s holds `ns`; what lies outside goes to the first or
+ * last. */
 unsigned cc__log_bucket(double ns, unsigned buckets);
 
 #endif

@@ -6,10 +6,10 @@
 
 #include "cc/base.h"
 
-/* From now on `signal_number` (0: SIGURG) calls `function` in the thread that takes it, then the handler that was there before; then
- * the thread goes on where `function` says: NULL where it was (system calls restart), else there. The function may use only what
- * signal handlers may. One signal for the process: again with the same function changes nothing. CC_ERROR_SUPPORT when the
- * system refuses. */
+/* From now on `signal_number` (0: SIGURG) calls `function` in the thread that takes it, then the handler that was there
+ * before. If `function` returned NULL the thread goes on where it was (system calls restart), else it jumps to what
+ * `function` returned. The function may use only what signal handlers may. There is one signal for the process; a
+ * second call changes nothing. CC_ERROR_SUPPORT when the system refuses. */
 int cc__interrupt_catch(int signal_number, jmp_buf *(*function)(void));
 
 /* Whether the handler is still in force: nobody has replaced it. */

@@ -1,5 +1,5 @@
-/* base/os.h: the whole contract with the operating system; os_posix.c and os_memory.c fulfil it. Functions that return int give 0 or
- * a cc_status_t. Nothing here allocates from the C heap. */
+/* base/os.h: the whole contract with the operating system; os_posix.c and os_memory.c fulfil it. Functions that return
+ * int give 0 or a cc_status_t. Nothing here allocates from the C heap. */
 #ifndef CC_BASE_OS_H
 #define CC_BASE_OS_H
 
@@ -26,8 +26,9 @@ size_t cc__os_page_size(void);
 /* What may be done with a page. */
 enum { CC__OS_NONE = 0, CC__OS_READ = 1, CC__OS_WRITE = 2, CC__OS_EXECUTE = 4 };
 
-/* `size` bytes (> 0, whole pages) of address space that nothing may be done with: at `wanted` and nowhere else, or (NULL) at a
- * multiple of `alignment` (a power of two, a page at least). NULL when there is none. To be given back with cc__os_unmap. */
+/* `size` bytes (> 0, whole pages) of address space that nothing may be done with: at `wanted` and nowhere else, or
+ * (NULL) at a multiple of `alignment` (a power of two, a page at least). NULL when there is none. To be given back with
+ * cc__os_unmap. */
 void *cc__os_reserve(void *wanted, size_t size, size_t alignment);
 
 /* Changes what may be done with the pages; with reserved ones this commits them, zeroed. CC_ERROR_MEMORY. */
@@ -39,8 +40,8 @@ int cc__os_decommit(void *address, size_t size);
 /* What the pages hold may be dropped (then they are zeros) until they are written to again. */
 void cc__os_reset(void *address, size_t size);
 
-/* Keeps pages in memory. CC_ERROR_LIMIT when the system allows no more of that, CC_ERROR_ARGUMENT when nothing is there.
- * pre: address page-aligned, size > 0. */
+/* Keeps pages in memory. CC_ERROR_LIMIT when the system allows no more of that, CC_ERROR_ARGUMENT when nothing is
+ * there. pre: address page-aligned, size > 0. */
 int cc__os_lock(void *address, size_t size);
 void cc__os_unlock(void *address, size_t size);
 
@@ -55,7 +56,7 @@ typedef struct cc__os_memory {
 /* CC_ERROR_SUPPORT where the system does not tell; then all fields are 0. */
 int cc__os_memory(cc__os_memory_t *memory);
 
-/* The same, from the files below a directory that are else below the root (for tests). */
+/* The same, with `root` in the place of the root directory: for tests. */
 int cc__os_memory_below(const char *root, cc__os_memory_t *memory);
 
 /* ---- time and threads -------------------------------------------------------------------------------------------- */
@@ -102,8 +103,8 @@ static inline void cc__mutex_unlock(cc__mutex_t *mutex) {
     if (CC_UNLIKELY(atomic_exchange_explicit(&mutex->state, 0u, memory_order_release) == 2)) cc__mutex_wake(mutex);
 }
 
-/* Sleeps while *word is `expected`, until cc__os_wake; may wake without. CC_ERROR_LIMIT after timeout_ns (UINT64_MAX: never),
- * CC_ERROR_STATE when a signal interrupts it. */
+/* Sleeps while *word is `expected`, until cc__os_wake; may wake without. CC_ERROR_LIMIT after timeout_ns (UINT64_MAX:
+ * never), CC_ERROR_STATE when a signal interrupts it. */
 int cc__os_wait(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns);
 
 /* Wakes one thread that sleeps on the word, the first to have come, or all. The word's value was changed before. */
@@ -122,24 +123,25 @@ static inline void cc__os_pause(void) {
 void cc__os_yield(void);
 void cc__os_sleep(uint64_t ns);
 
-/* Whether cc__os_barrier does anything: the system has membarrier(2), and the process is registered for it (the first call does
- * that: up to 10 ms in a process with threads). */
+/* Whether cc__os_barrier does anything: the system has membarrier(2), and the process is registered for it (the first
+ * call does that: up to 10 ms in a process with threads). */
 bool cc__os_barrier_available(void);
 
-/* Each running thread of the process executes a full memory barrier between the begin and the end of this call (one that does
- * not run had one when it stopped). pre: cc__os_barrier_available(). About 15 us while other threads run. */
+/* Each running thread of the process executes a full memory barrier between the begin and the end of this call (one
+ * that does not run had one when it stopped). pre: cc__os_barrier_available(). About 15 us while other threads run. */
 void cc__os_barrier(void);
 
 /* Calls `function(value)` when a thread that called cc__os_at_thread_exit ends. One function for the process; calling
- * again from such a function makes it run once more, a few times at most. CC_ERROR_MEMORY when the system has no key. */
+ * again from such a function makes it run once more, a few times at most. CC_ERROR_MEMORY when the system has no
+ * key. */
 int cc__os_at_thread_exit(void (*function)(void *), void *value);
 
-/* The return addresses of the calling thread's stack, the innermost first, without this function's own; at most `most` of them,
- * 0 where the system cannot tell. The first call may take memory from the C heap and locks of the loader's. */
+/* The return addresses of the calling thread's stack, the innermost first, without this function's own; at most `most`
+ * of them, 0 where the system cannot tell. The first call may take memory from the C heap and locks of the loader's. */
 unsigned cc__os_backtrace(void **frames, unsigned most);
 
-/* What lies at a code address, as "function+0x1f (library+0x2ab)" with what is known of it; always terminated. Only names
- * that a library exports are known. */
+/* What lies at a code address, as "function+0x1f (library+0x2ab)" with what is known of it; always terminated. Only
+ * names that a library exports are known. */
 void cc__os_describe(const void *address, char *text, size_t size);
 
 /* Registers fork handlers: before (parent), after in the parent, after in the child. For fork.c alone. */

@@ -114,7 +114,8 @@ int cc__os_lock(void *address, size_t size) {
     if (mlock(address, size) == 0) return CC_OK;
     unsigned char resident;
     size_t page = cc__os_page_size(), last = (size - 1) / page * page;
-    bool mapped = mincore(address, 1, (void *)&resident) == 0 && mincore((char *)address + last, 1, (void *)&resident) == 0;
+    bool mapped =
+        mincore(address, 1, (void *)&resident) == 0 && mincore((char *)address + last, 1, (void *)&resident) == 0;
     return mapped ? CC_ERROR_LIMIT : CC_ERROR_ARGUMENT;
 }
 
@@ -215,7 +216,8 @@ void cc__mutex_wake(cc__mutex_t *mutex) {
 #if defined(__linux__)
 int cc__os_wait(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns) {
     struct timespec time = {.tv_sec = (time_t)(timeout_ns / 1000000000u), .tv_nsec = (long)(timeout_ns % 1000000000u)};
-    if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout_ns != UINT64_MAX ? &time : NULL, NULL, 0) == 0) return CC_OK;
+    if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout_ns != UINT64_MAX ? &time : NULL, NULL, 0) == 0)
+        return CC_OK;
     return errno == ETIMEDOUT ? CC_ERROR_LIMIT : errno == EINTR ? CC_ERROR_STATE : CC_OK;
 }
 
@@ -223,7 +225,8 @@ void cc__os_wake(_Atomic(uint32_t) *word, bool all) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, all ? INT_MAX : 1, NULL, NULL, 0);
 }
 #else
-/* One room for all words; who is woken for another one goes on waiting in the caller. Signals do not interrupt it: it wakes by itself. */
+/* One room for all words; who is woken for another one goes on waiting in the caller. Signals do not interrupt it: it
+ * wakes by itself. */
 static pthread_mutex_t room_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t room = PTHREAD_COND_INITIALIZER;
 
@@ -288,8 +291,7 @@ bool cc__os_barrier_available(void) {
     return false;
 }
 
-void cc__os_barrier(void) {
-}
+void cc__os_barrier(void) {}
 #endif
 
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
@@ -298,7 +300,7 @@ static bool exit_key_made;
 static void (*_Atomic exit_function)(void *);
 
 static void run_exit_function(void *value) {
-    cc__load_relaxed(&exit_function)(value);
+    cc__load_relaxed (&exit_function)(value);
 }
 
 static void make_exit_key(void) {

@@ -1,5 +1,5 @@
-/* base/poison.h: tells the address sanitizer and valgrind which bytes of a larger block nobody may touch now. Empty in all
- * other builds; CC__POISON says whether somebody listens. Builds for valgrind define CC_VALGRIND. */
+/* base/poison.h: tells the address sanitizer and valgrind which bytes of a larger block nobody may touch now. Empty in
+ * all other builds; CC__POISON says whether somebody listens. Builds for valgrind define CC_VALGRIND. */
 #ifndef CC_BASE_POISON_H
 #define CC_BASE_POISON_H
 
@@ -27,9 +27,10 @@
 #define cc__unpoison_kept(address, size) ((void)VALGRIND_MAKE_MEM_DEFINED((address), (size)))
 #else
 #define CC__POISON 0
-#define cc__poison(address, size) ((void)(address), (void)(size))        /* nobody may touch it */
-#define cc__unpoison(address, size) ((void)(address), (void)(size))      /* it may be written; what it holds is nothing */
-#define cc__unpoison_kept(address, size) ((void)(address), (void)(size)) /* it holds what it held before */
+/* Nobody may touch it; it may be written to and holds nothing; it holds what it held before. */
+#define cc__poison(address, size) ((void)(address), (void)(size))
+#define cc__unpoison(address, size) ((void)(address), (void)(size))
+#define cc__unpoison_kept(address, size) ((void)(address), (void)(size))
 #endif
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* pre: `unit` is a power of two, and the result can be told. */
+/* pre: `unit` is a power of two, and the result fits a size_t. */
 static inline size_t cc__round_up(size_t size, size_t unit) {
     return (size + unit - 1) & ~(unit - 1);
 }

@@ -1,7 +1,9 @@
-/* base/sigterm.c: something to do before SIGTERM kills, even while every thread of the program is in C code or waits for ever.
+/* base/sigterm.c: something to do before SIGTERM kills, even while every thread of the program is in C code or waits
+ * for ever.
  *
- * Python's own handlers don't serve: they run only when the main thread comes back to Python, and the program could see them.
- * Here a thread sleeps on a word that the handler changes; neither has a descriptor that the program could close. */
+ * Python's own handlers don't serve: they run only when the main thread comes back to Python, and the program could see
+ * them. Here a thread sleeps on a word that the handler changes; neither has a descriptor that the program could
+ * close. */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif

@@ -1,4 +1,5 @@
-/* collections/domain.h: the domain of queues and stacks that are given none: one for all of them, there as long as there are any. */
+/* collections/domain.h: the domain of queues and stacks that are given none: one for all of them, there as long as
+ * there are any. */
 #ifndef CC_COLLECTIONS_DOMAIN_H
 #define CC_COLLECTIONS_DOMAIN_H
 

@@ -1,6 +1,7 @@
 /* collections/event.c: cc_event_t, an event count on the system's wait for a word.
  *
- * Counts of threads are kept with the number of forks before them: in a forked child those that waited in its parent are gone. */
+ * Counts of threads are kept with the number of forks before them: in a forked child those that waited in its parent
+ * are gone. */
 #include "cc/event.h"
 
 #include "../base/atomics.h"
@@ -22,7 +23,8 @@ static uint32_t threads_of(uint32_t count) {
     return (count & ~(uint32_t)THREADS) == cc__load_relaxed(&era) ? count & THREADS : 0;
 }
 
-/* seq_cst pairs with cc_event_signal: either that sees the waiter, or the waiter's next look sees the change before it. */
+/* seq_cst pairs with cc_event_signal: either that sees the waiter, or the waiter's next look sees the change before
+ * it. */
 static void add(_Atomic(uint32_t) *count, int change) {
     uint32_t seen = cc__load_relaxed(count), threads;
     do {

@@ -14,8 +14,10 @@ void cc__map_disturb(void) {
 }
 #endif
 
-_Static_assert(CC__MAP_LEAF_KEYS % CC__MAP_BLOCK == 0 && CC__MAP_INNER_KEYS % CC__MAP_BLOCK == 0, "prefixes come in blocks");
-_Static_assert(CC__MAP_INNER_KEYS / CC__MAP_BLOCK <= CC__MAP_FENCES && CC__MAP_FENCES % CC__MAP_BLOCK == 0, "a fence for each block, in lines");
+_Static_assert(CC__MAP_LEAF_KEYS % CC__MAP_BLOCK == 0 && CC__MAP_INNER_KEYS % CC__MAP_BLOCK == 0,
+               "prefixes come in blocks");
+_Static_assert(CC__MAP_INNER_KEYS / CC__MAP_BLOCK <= CC__MAP_FENCES && CC__MAP_FENCES % CC__MAP_BLOCK == 0,
+               "a fence for each block, in lines");
 _Static_assert((CC_SMR_HEADER_SIZE + sizeof(cc__map_node_t) + sizeof(void *)) % (CC__MAP_BLOCK * sizeof(uint64_t)) == 0,
                "a block of prefixes is a line");
 
@@ -172,9 +174,9 @@ cc_map_t *cc_map_create(const cc_map_type_t *type, void *context, cc_smr_t *doma
 
 /* What is done with the nodes of a tree that is out of the map. */
 typedef enum dismantling {
-    FREE,         /* nobody else can see them: release and free */
-    RELEASE,      /* others may be reading nodes, but not what these refer to: release now, retire */
-    RETIRE        /* both when nobody can read them any more */
+    FREE,    /* nobody else can see them: release and free */
+    RELEASE, /* others may be reading nodes, but not what these refer to: release now, retire */
+    RETIRE   /* both when nobody can read them any more */
 } dismantling_t;
 
 static void dismantle(cc_smr_thread_t *self, cc__map_node_t *node, dismantling_t way) {
@@ -183,7 +185,8 @@ static void dismantle(cc_smr_thread_t *self, cc__map_node_t *node, dismantling_t
         for (unsigned i = 0; i <= count; i++) dismantle(self, cc__load_relaxed(&node->slots[i]), way);
     }
     if (way != RETIRE) release_node(node->type, node);
-    if (way == RETIRE) cc__map_outlives_all(node); /* a section may have found the references in another node, in any epoch */
+    if (way == RETIRE)
+        cc__map_outlives_all(node); /* a section may have found the references in another node, in any epoch */
     if (way == FREE)
         cc__map_free_node(node);
     else
@@ -221,9 +224,10 @@ int cc_map_clear(cc_map_t *map) {
     cc__map_tree_t *empty = self != NULL ? new_tree(map, self) : NULL;
     if (empty == NULL) return -CC_ERROR_MEMORY;
     cc__map_tree_t *tree = cc__load_acquire(&map->tree); /* pairs with the exchange below */
-    /* Linearization point. What others still do to the old tree comes before it: they began before, and are done, or have met an
-     * obsolete node and begun anew, when this returns. */
-    while (!cc__swap_if_acq_rel(&map->tree, &tree, empty)) continue; /* pairs with cc_smr_protect where searches start */
+    /* Linearization point. What others still do to the old tree comes before it: they began before, and are done, or
+     * have met an obsolete node and begun anew, when this returns. */
+    while (!cc__swap_if_acq_rel(&map->tree, &tree, empty))
+        continue; /* pairs with cc_smr_protect where searches start */
     make_obsolete(&tree->version);
     cc__map_node_t *root = cc__load_acquire(&tree->root); /* pairs with who has changed it under the lock */
     make_all_obsolete(root);
@@ -242,7 +246,8 @@ int cc_map_drain(cc_map_t *map, uint64_t timeout_ns) {
 static int visit_node(cc__map_node_t *node, int (*visit)(void *reference, void *argument), void *argument) {
     unsigned count = cc__load_relaxed(&node->count);
     for (unsigned i = 0; i < count; i++) {
-        void *object = cc__map_object(node, i), *value = node->level == 0 ? cc__load_relaxed(&node->slots[i + 1]) : NULL;
+        void *object = cc__map_object(node, i),
+             *value = node->level == 0 ? cc__load_relaxed(&node->slots[i + 1]) : NULL;
         int status = object != NULL ? visit(object, argument) : 0;
         if (status == 0 && value != NULL) status = visit(value, argument);
         if (status != 0) return status;

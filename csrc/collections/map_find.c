@@ -1,8 +1,8 @@
 /* collections/map_find.c: the first, the last and the nearest entry, and taking out the first and the last. */
 #include "map_internal.h"
 
-/* Leaves that were found to have nothing, on the way to one that has. They are nearly always one or none: a leaf that has become empty
- * is unlinked, at the latest by who passes it, but for want of memory. */
+/* The empty leaves that a search passes on its way to an entry. There is seldom more than one: who passes an empty leaf
+ * unlinks it, unless there is no memory. */
 enum { PASSED = 16, PATIENCE = 1000 };
 
 typedef struct passed {
@@ -10,15 +10,16 @@ typedef struct passed {
     cc__map_step_t leaves[PASSED];
 } passed_t;
 
-/* Whether all of them have nothing still. Leaves that are as they were are neighbours as they were: a leaf keeps its lower bound as
- * long as it lives, and its upper one as long as its version. */
+/* Whether all of them are still empty. Leaves that are as they were are neighbours as they were: a leaf keeps its lower
+ * bound as long as it lives, and its upper one as long as its version. */
 static bool still_nothing(const passed_t *passed) {
     for (unsigned i = 0; i < passed->count; i++)
         if (!cc__map_is_version(&passed->leaves[i].node->version, passed->leaves[i].version)) return false;
     return true;
 }
 
-/* Finds the leaf and the index of the entry at a place: 1, 0 if there is none, CC__MAP_AGAIN or an error. Not confirmed. */
+/* Finds the leaf and the index of the entry at a place: 1, 0 if there is none, CC__MAP_AGAIN or an error. Not
+ * confirmed. */
 static int find(cc__map_search_t *search, cc_map_place_t place, const cc_map_key_t *key, passed_t *passed) {
     cc__map_step_t *leaf = &search->path.steps[0];
     int direction = place == CC_MAP_FIRST || place == CC_MAP_CEILING || place == CC_MAP_HIGHER ? 1 : -1;

@@ -57,16 +57,18 @@ static int edge_of(const cc__map_path_t *path) {
     return last - first;
 }
 
-/* The key at which a full node is split: in the middle, but when keys come in order at an end, so that full nodes stay behind. A leaf's
- * first or last key is then alone; an inner node's separator there goes up, so it is the last or first but one that is. */
+/* The key at which a full node is split: in the middle; near the edge when keys come in order there, so that full nodes
+ * stay behind. A leaf's first or last key is then alone; an inner node's separator there goes up, so it is the last or
+ * first but one that is. */
 static unsigned split_at(const cc__map_path_t *path, unsigned level, unsigned count) {
     int edge = edge_of(path);
     if (edge == 0) return count / 2;
     return edge < 0 ? 1 : count - (level == 0 ? 1 : 2);
 }
 
-/* Splits the full node at a level of the path, or the first above it whose parent has room: CC__MAP_AGAIN, or an error. The right half
- * gets a new node; a separator, the first key there, goes into the parent. Nothing is compared: the path knows where. */
+/* Splits the full node at a level of the path, or the first above it whose parent has room: CC__MAP_AGAIN, or an error.
+ * The right half gets a new node; a separator, the first key there, goes into the parent. Nothing is compared: the path
+ * knows where. */
 static int split(cc__map_search_t *search, unsigned level) {
     cc_map_t *map = search->map;
     cc__map_path_t *path = &search->path;
@@ -118,7 +120,8 @@ static int split(cc__map_search_t *search, unsigned level) {
 
 /* ---- storing ---------------------------------------------------------------------------------------------------- */
 
-/* Makes the tree's kind one that the key fits. Before the key is stored: who finds it finds the kind, too (cc__map_is_kind). */
+/* Makes the tree's kind one that the key fits. Before the key is stored: who finds it finds the kind, too
+ * (cc__map_is_kind). */
 static bool claim_kind(cc__map_search_t *search, const cc_map_key_t *key) {
     cc__map_path_t *path = &search->path;
     if (CC_LIKELY(cc__map_has_prefix(search->map, path->kind, key))) return true;
@@ -161,7 +164,8 @@ static int put_new(cc__map_search_t *search, const cc_map_key_t *key, void *valu
     return CC_MAP_STORED;
 }
 
-/* The key is there and stays: its value alone changes, which readers may see or not, so that the version can stay as it is. */
+/* The key is there and stays: its value alone changes, which readers may see or not, so that the version can stay as it
+ * is. */
 static int put_over(cc__map_search_t *search, void *value, bool conditional, const void *expected, void **old) {
     cc_map_t *map = search->map;
     cc__map_step_t *leaf = &search->path.steps[0];

@@ -1,13 +1,14 @@
-/* collections/map_internal.h: what the files of the ordered map share: nodes, their versions, and searches. docs/collections.md has the
- * argument.
+/* collections/map_internal.h: what the files of the ordered map share: nodes, their versions, and searches.
+ * docs/collections.md has the argument.
  *
- * The map is a B+ tree whose nodes are guarded by versions: optimistic lock coupling (Leis, Haubenschild, Neumann, "Optimistic Lock
- * Coupling", IEEE Data Eng. Bull. 2019). A reader notes a node's version, reads, and looks whether the version is still the
- * same; a writer locks by compare-and-swap from the version that its search saw, so that what was found is still so.
+ * The map is a B+ tree whose nodes are guarded by versions: optimistic lock coupling (Leis, Haubenschild, Neumann,
+ * "Optimistic Lock Coupling", IEEE Data Eng. Bull. 2019). A reader notes a node's version, reads, and looks whether the
+ * version is still the same; a writer locks by compare-and-swap from the version that its search saw, so that what was
+ * found is still so.
  *
- * Orders. Each word of a node is stored with release and loaded with acquire: who has seen a word that a writer stored under its
- * lock sees the lock, or a later version, when it looks again (Boehm, "Can Seqlocks Get Along With Programming Language Memory
- * Models?", MSPC 2012). */
+ * Orders. Each word of a node is stored with release and loaded with acquire: who has seen a word that a writer stored
+ * under its lock sees the lock, or a later version, when it looks again (Boehm, "Can Seqlocks Get Along With
+ * Programming Language Memory Models?", MSPC 2012). */
 #ifndef CC_COLLECTIONS_MAP_INTERNAL_H
 #define CC_COLLECTIONS_MAP_INTERNAL_H
 
@@ -19,21 +20,22 @@
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
 
 enum {
-    CC__MAP_LEAF_KEYS = 24, /* at most; with the headers 640 bytes, 448 without objects */
+    CC__MAP_LEAF_KEYS = 24,   /* at most; with the headers 640 bytes, 448 without objects */
     CC__MAP_INNER_KEYS = 120, /* wide: these are few, and make the way short */
-    CC__MAP_BLOCK = 8, /* keys of a node come in so many: prefixes of a line */
-    CC__MAP_FENCES = 16, /* of an inner node: one for each block, filled up to a line */
-    CC__MAP_DEPTH = 12 /* levels at most: nodes are split when they are full, so that many keys do not exist */
+    CC__MAP_BLOCK = 8,        /* keys of a node come in so many: prefixes of a line */
+    CC__MAP_FENCES = 16,      /* of an inner node: one for each block, filled up to a line */
+    CC__MAP_DEPTH = 12        /* levels at most: nodes are split when they are full, so that many keys do not exist */
 };
 
 /* A version: bit 0: locked; bit 1: obsolete (unlinked, for ever); above: how often the node was changed. */
 enum { CC__MAP_LOCKED = 1, CC__MAP_OBSOLETE = 2, CC__MAP_CHANGED = 4 };
 typedef _Atomic(uint64_t) cc__map_version_t;
 
-/* Behind the slots lie an inner node's fences, then the prefixes and, in keyed maps, as many objects; places from `count` on have the
- * prefix UINT64_MAX. A leaf's slot i + 1 is the value of key i; an inner node's slot i is the child with the keys from key i - 1 (the
- * separator) to below key i. Each of the places refers to its object: a separator's is one reference more. A fence is the last prefix
- * of a block once more: they lie close together, so that a search needs few of a wide node's lines. */
+/* Behind the slots lie an inner node's fences, then the prefixes and, in keyed maps, as many objects; places from
+ * `count` on have the prefix UINT64_MAX. A leaf's slot i + 1 is the value of key i; an inner node's slot i is the child
+ * with the keys from key i - 1 (the separator) to below key i. Each of the places refers to its object: a separator's
+ * is one reference more. A fence is the last prefix of a block once more: they lie close together, so that a search
+ * needs few of a wide node's lines. */
 typedef struct cc__map_node {
     cc__map_version_t version;
     const cc_map_type_t *type; /* for who frees it */
@@ -68,7 +70,8 @@ static inline void *_Atomic *cc__map_objects(cc__map_node_t *node) {
 }
 
 static inline size_t cc__map_node_size(unsigned level, bool keyed) {
-    return sizeof(cc__map_node_t) + (cc__map_before_prefixes(level) + (keyed ? 2 : 1) * (size_t)cc__map_capacity(level)) * sizeof(void *);
+    return sizeof(cc__map_node_t) +
+           (cc__map_before_prefixes(level) + (keyed ? 2 : 1) * (size_t)cc__map_capacity(level)) * sizeof(void *);
 }
 
 static inline unsigned cc__map_node_count(const cc__map_node_t *node) {
@@ -114,15 +117,15 @@ static inline bool cc__map_is_version(const cc__map_version_t *word, uint64_t ve
     return cc__load_relaxed(word) == version;
 }
 
-/* Takes the lock if nothing has changed since. acquire pairs with the unlock before; what is stored under the lock is stored with
- * release, so that nobody sees it without seeing the lock. */
+/* Takes the lock if nothing has changed since. acquire pairs with the unlock before; what is stored under the lock is
+ * stored with release, so that nobody sees it without seeing the lock. */
 static inline bool cc__map_lock(cc__map_version_t *word, uint64_t version) {
     cc__map_disturb();
     return cc__swap_if_acq_rel(word, &version, version | CC__MAP_LOCKED);
 }
 
-/* Gives the lock back and returns the new version: `change` is 0 (keys and places are as they were), CC__MAP_CHANGED, or that and
- * CC__MAP_OBSOLETE. */
+/* Gives the lock back and returns the new version: `change` is 0 (keys and places are as they were), CC__MAP_CHANGED,
+ * or that and CC__MAP_OBSOLETE. */
 static inline uint64_t cc__map_unlock(cc__map_version_t *word, uint64_t version, uint64_t change) {
     cc__store_release(word, version + change); /* pairs with cc__map_read_version and cc__map_lock */
     return version + change;
@@ -130,11 +133,12 @@ static inline uint64_t cc__map_unlock(cc__map_version_t *word, uint64_t version,
 
 /* ---- the map ---------------------------------------------------------------------------------------------------- */
 
-/* Kinds of a tree's keys beside the callers' own, which are a byte: none yet, and such that only the hooks can compare. */
+/* Kinds of a tree's keys beside the callers' own, which are a byte: none yet, and such that only the hooks can
+ * compare. */
 enum { CC__MAP_UNSET = 0, CC__MAP_MIXED = 256 };
 
-/* A number of keys. The first thread that changes the map counts in `own`, others in shards by thread (or in `others` when there was
- * no memory for shards): threads that write to different leaves should not meet here. */
+/* A number of keys. The first thread that changes the map counts in `own`, others in shards by thread (or in `others`
+ * when there was no memory for shards): threads that write to different leaves should not meet here. */
 enum { CC__MAP_SHARDS = 8 };
 typedef struct cc__map_shard {
     _Alignas(CC_CACHE_LINE_SIZE) _Atomic(int64_t) count;
@@ -142,10 +146,10 @@ typedef struct cc__map_shard {
 
 /* All that cc_map_clear replaces. A node of the domain. */
 typedef struct cc__map_tree {
-    cc__map_version_t version;     /* guards root */
+    cc__map_version_t version; /* guards root */
     cc__map_node_t *_Atomic root;
-    uint64_t id;                   /* unique in the map: an address may come again */
-    _Atomic(uint32_t) kind;        /* goes from CC__MAP_UNSET to a kind to CC__MAP_MIXED and never back */
+    uint64_t id;                     /* unique in the map: an address may come again */
+    _Atomic(uint32_t) kind;          /* goes from CC__MAP_UNSET to a kind to CC__MAP_MIXED and never back */
     cc__map_shard_t *_Atomic shards; /* NULL while one thread has changed the map */
     _Atomic(uint64_t) leaves, inners;
 
@@ -158,12 +162,12 @@ typedef struct cc__map_tree {
 struct cc_map {
     cc__map_tree_t *_Atomic tree;
     cc_smr_t *domain;
-    cc_map_type_t type;         /* a copy of */
+    cc_map_type_t type;          /* a copy of */
     const cc_map_type_t *origin; /* the caller's, which lives longer than the map */
     void *context;
-    bool keyed;    /* there are objects */
-    bool plain;    /* prefixes alone decide */
-    bool counted;  /* something is released */
+    bool keyed;   /* there are objects */
+    bool plain;   /* prefixes alone decide */
+    bool counted; /* something is released */
     bool own_domain;
     _Atomic(uint64_t) trees; /* made so far */
 };
@@ -171,7 +175,8 @@ struct cc_map {
 /* Adds `change` to the number of keys. */
 void cc__map_add(cc__map_tree_t *tree, cc_smr_thread_t *self, int64_t change);
 
-/* A node with nothing in it; NULL when there is no memory. Freeing it: at once (NULL is ignored), or as cc_smr_retire. */
+/* A node with nothing in it; NULL when there is no memory. Freeing it: at once (NULL is ignored), or as
+ * cc_smr_retire. */
 cc__map_node_t *cc__map_new_node(cc_map_t *map, cc_smr_thread_t *self, unsigned level);
 void cc__map_free_node(cc__map_node_t *node);
 void cc__map_retire_node(cc_smr_thread_t *self, cc__map_node_t *node, cc_smr_free_function_t *free_function);
@@ -192,8 +197,8 @@ typedef struct cc__map_step {
 typedef struct cc__map_path {
     cc__map_tree_t *tree;
     uint64_t tree_id, tree_version;
-    uint32_t kind;   /* the tree's when the search began */
-    unsigned height; /* the root's level */
+    uint32_t kind;                       /* the tree's when the search began */
+    unsigned height;                     /* the root's level */
     cc__map_step_t steps[CC__MAP_DEPTH]; /* by level */
 } cc__map_path_t;
 
@@ -231,8 +236,8 @@ static inline bool cc__map_retry(cc__map_search_t *search) {
     return true;
 }
 
-/* Lets the life of a node of the domain begin with the first epoch. Nodes that release references: a section may have found those
- * long before this node was made, so that its interval would not cover it. */
+/* Lets the life of a node of the domain begin with the first epoch. Nodes that release references: a section may have
+ * found those long before this node was made, so that its interval would not cover it. */
 static inline void cc__map_outlives_all(void *node) {
     ((struct cc_smr_header *)node - 1)->birth = 1;
 }
@@ -263,8 +268,8 @@ static inline bool cc__map_has_prefix(const cc_map_t *map, uint32_t kind, const 
     return map->plain || (key->kind == kind && key->kind != CC_MAP_NO_PREFIX);
 }
 
-/* Whether prefixes still mean what they meant when the search began. After the loads that it vouches for: who inserts a key of another
- * kind stores the tree's kind first. */
+/* Whether prefixes still mean what they meant when the search began. After the loads that it vouches for: who inserts a
+ * key of another kind stores the tree's kind first. */
 static inline bool cc__map_is_kind(const cc__map_search_t *search) {
     return search->map->plain || cc__load_acquire(&search->path.tree->kind) == search->path.kind;
 }
@@ -319,12 +324,12 @@ void cc__map_remove_at(cc__map_node_t *node, unsigned index);
 /* Moves the keys from `from` on, with what is at their right, to the end of another node. */
 void cc__map_move(cc__map_node_t *source, unsigned from, cc__map_node_t *target);
 
-/* Removes the key at steps[0].index, unlocks, joins leaves that have become small. With `entry`: held for the caller. pre: the leaf is
- * locked, cc__map_reserve. */
+/* Removes the key at steps[0].index, unlocks, joins leaves that have become small. With `entry`: held for the caller.
+ * pre: the leaf is locked, cc__map_reserve. */
 void cc__map_take_out(cc__map_search_t *search, cc_map_entry_t *entry);
 
-/* Joins the node at a level of the path with a neighbour if both fit into one. True when the tree has changed. pre: the path is right but
- * for changes that others make; nothing is locked. */
+/* Joins the node at a level of the path with a neighbour if both fit into one. True when the tree has changed. pre: the
+ * path is right but for changes that others make; nothing is locked. */
 bool cc__map_join(cc__map_search_t *search, unsigned level);
 
 #endif

@@ -33,7 +33,8 @@ static bool join_children(cc__map_search_t *search, unsigned level, unsigned bet
     cc__map_path_t *path = &search->path;
     cc__map_step_t *own = &path->steps[level], *parent = own + 1;
     bool own_is_left = parent->index == between;
-    cc__map_step_t other = {.node = cc_smr_protect(search->self, &parent->node->slots[own_is_left ? between + 1 : between])};
+    cc__map_step_t other = {
+        .node = cc_smr_protect(search->self, &parent->node->slots[own_is_left ? between + 1 : between])};
     if (!cc__map_is_version(&parent->node->version, parent->version)) return false; /* it was linked: it may be read */
     other.version = cc__load_acquire(&other.node->version);
     if ((other.version & (CC__MAP_LOCKED | CC__MAP_OBSOLETE)) != 0) return false;
@@ -54,8 +55,9 @@ static bool join_children(cc__map_search_t *search, unsigned level, unsigned bet
     }
     uint64_t prefix = cc__load_relaxed(&cc__map_prefixes(parent->node, level + 1)[between]);
     void *object = parent->node->keyed ? cc__load_relaxed(&cc__map_objects(parent->node)[between]) : NULL;
-    if (level > 0) cc__map_insert_at(left.node, cc__load_relaxed(&left.node->count), prefix, object,
-                                     cc__load_relaxed(&right.node->slots[0]));
+    if (level > 0)
+        cc__map_insert_at(left.node, cc__load_relaxed(&left.node->count), prefix, object,
+                          cc__load_relaxed(&right.node->slots[0]));
     cc__map_move(right.node, 0, left.node);
     cc__map_remove_at(parent->node, between);
     (void)cc__map_unlock(&right.node->version, right.version, CC__MAP_CHANGED | CC__MAP_OBSOLETE);
@@ -72,7 +74,8 @@ bool cc__map_join(cc__map_search_t *search, unsigned level) {
     cc__map_step_t *parent = &path->steps[level + 1];
     if (level == path->height) return false;
     unsigned count = cc__map_node_count(parent->node);
-    if (count == 0) return level + 1 == path->height ? lower_root(search) : cc__map_join(search, level + 1); /* an only child */
+    if (count == 0)
+        return level + 1 == path->height ? lower_root(search) : cc__map_join(search, level + 1); /* an only child */
     bool joined = (parent->index < count && join_children(search, level, parent->index)) ||
                   (parent->index > 0 && parent->index <= count && join_children(search, level, parent->index - 1));
     if (!joined) return false;
@@ -104,7 +107,8 @@ void cc__map_take_out(cc__map_search_t *search, cc_map_entry_t *entry) {
     if (CC_UNLIKELY(left < CC__MAP_LEAF_KEYS / 3)) (void)cc__map_join(search, 0);
 }
 
-static int remove_key(cc_map_t *map, const cc_map_key_t *key, bool conditional, const void *expected, cc_map_entry_t *entry) {
+static int remove_key(cc_map_t *map, const cc_map_key_t *key, bool conditional, const void *expected,
+                      cc_map_entry_t *entry) {
     cc__map_search_t search;
     if (CC_UNLIKELY(!cc__map_begin(&search, map))) return -CC_ERROR_MEMORY;
     int status = CC__MAP_AGAIN;

@@ -4,8 +4,8 @@
 
 #include "map_internal.h"
 
-/* Where the scan stands: the path of its last call, with the index of the next key. As long as nothing on it has changed the next call
- * goes on there, and compares nothing. */
+/* Where the scan stands: the path of its last call, with the index of the next key. As long as nothing on it has
+ * changed the next call goes on there, and compares nothing. */
 struct cc_map_trail {
     cc__map_path_t path;
 };
@@ -13,7 +13,8 @@ struct cc_map_trail {
 /* Private flags of a cursor, beside the public ones. */
 enum { HAS_LOW = 1 << 8, HAS_HIGH = 1 << 9, HAS_AT = 1 << 10, ON_TRAIL = 1 << 11, ENDED = 1 << 12 };
 
-void cc_map_cursor_begin(cc_map_cursor_t *cursor, cc_map_t *map, const cc_map_key_t *low, const cc_map_key_t *high, unsigned flags) {
+void cc_map_cursor_begin(cc_map_cursor_t *cursor, cc_map_t *map, const cc_map_key_t *low, const cc_map_key_t *high,
+                         unsigned flags) {
     memset(cursor, 0, sizeof *cursor);
     cursor->map = map;
     cursor->flags = flags & (CC_MAP_OPEN_LOW | CC_MAP_CLOSED_HIGH | CC_MAP_REVERSE | CC_MAP_NO_VALUES);
@@ -71,8 +72,8 @@ static int keys_before(cc__map_search_t *search, const cc_map_key_t *bound, bool
     return status;
 }
 
-/* Finds the leaf where the scan goes on, and how many keys lie before that place: going up, the next key is the first behind it, going
- * down the last before it. */
+/* Finds the leaf where the scan goes on, and how many keys lie before that place: going up, the next key is the first
+ * behind it, going down the last before it. */
 static int find_place(cc__map_search_t *search, const cc_map_cursor_t *cursor, unsigned *place) {
     bool reverse = (cursor->flags & CC_MAP_REVERSE) != 0;
     if (follow_trail(search, cursor)) {
@@ -96,10 +97,12 @@ static int find_place(cc__map_search_t *search, const cc_map_cursor_t *cursor, u
     return status;
 }
 
-/* Reads up to `capacity` entries of the leaf from `place` on: how many, 0 at the end of the range, or of the leaf (then *more). */
+/* Reads up to `capacity` entries of the leaf from `place` on: how many, 0 at the end of the range, or of the leaf (then
+ * *more). */
 static int read_leaf(cc__map_search_t *search, const cc_map_cursor_t *cursor, unsigned place, cc_map_entry_t *entries,
                      size_t capacity, bool *more) {
-    bool reverse = (cursor->flags & CC_MAP_REVERSE) != 0, bounded = (cursor->flags & (reverse ? HAS_LOW : HAS_HIGH)) != 0;
+    bool reverse = (cursor->flags & CC_MAP_REVERSE) != 0,
+         bounded = (cursor->flags & (reverse ? HAS_LOW : HAS_HIGH)) != 0;
     unsigned count = cc__map_node_count(search->path.steps[0].node), end = reverse ? 0 : count;
     if (place > count) return CC__MAP_AGAIN;
     if (bounded && place != end) {
@@ -118,8 +121,10 @@ static int read_leaf(cc__map_search_t *search, const cc_map_cursor_t *cursor, un
     return cc__map_confirm(search) ? (int)size : CC__MAP_AGAIN;
 }
 
-/* Goes on from `place`, through leaves without keys of the range if need be: how many entries it read, all of one leaf, or 0 at the end. */
-static int read_on(cc__map_search_t *search, const cc_map_cursor_t *cursor, unsigned place, cc_map_entry_t *entries, size_t capacity) {
+/* Goes on from `place`, through leaves without keys of the range if need be: how many entries it read, all of one leaf,
+ * or 0 at the end. */
+static int read_on(cc__map_search_t *search, const cc_map_cursor_t *cursor, unsigned place, cc_map_entry_t *entries,
+                   size_t capacity) {
     int direction = (cursor->flags & CC_MAP_REVERSE) != 0 ? -1 : 1;
     for (;;) {
         bool more = false;

@@ -1,7 +1,7 @@
 /* collections/map_search.c: the way down to a key, and reading its value. */
 #include "map_internal.h"
 
-/* Into whoever calls it: the way down is some hundred instructions, and what it finds it should not have to put into memory. */
+/* Inlined into each caller: the way down is some hundred instructions, and what it finds stays in registers. */
 #define HOT static inline __attribute__((always_inline))
 
 /* ---- operations ------------------------------------------------------------------------------------------------- */
@@ -70,8 +70,8 @@ void cc__map_drop(cc__map_search_t *search, void *object, void *value) {
 
 /* ---- places in a node ------------------------------------------------------------------------------------------- */
 
-/* How many of the prefixes are below `prefix`: `count` of them, an even constant. No branch depends on the keys, no load waits for
- * another, and two sums grow side by side. */
+/* How many of the prefixes are below `prefix`: `count` of them, an even constant. No branch depends on the keys, no
+ * load waits for another, and two sums grow side by side. */
 HOT unsigned count_some(const _Atomic(uint64_t) *prefixes, unsigned count, unsigned stride, uint64_t prefix) {
     size_t even = 0, odd = 0;
 #pragma GCC unroll 8
@@ -82,8 +82,8 @@ HOT unsigned count_some(const _Atomic(uint64_t) *prefixes, unsigned count, unsig
     return (unsigned)(even + odd);
 }
 
-/* How many of a node's prefixes are below `prefix`: first the last one of each block, then those of the one block that is left.
- * pre: the node is of this level. */
+/* How many of a node's prefixes are below `prefix`: first the last one of each block, then those of the one block that
+ * is left. pre: the node is of this level. */
 HOT unsigned count_below(cc__map_node_t *node, unsigned level, uint64_t prefix) {
     const _Atomic(uint64_t) *prefixes = cc__map_prefixes(node, level);
     unsigned others = cc__map_capacity(level) / CC__MAP_BLOCK - 1;
@@ -102,7 +102,8 @@ bool cc__map_is_path(cc__map_search_t *search, unsigned level) {
     const cc__map_path_t *path = &search->path;
     /* From the top: a node whose parent has not changed is still linked, so it may be read. */
     cc__map_tree_t *tree = cc_smr_protect(search->self, &search->map->tree);
-    if (tree != path->tree || tree->id != path->tree_id || !cc__map_is_version(&tree->version, path->tree_version)) return false;
+    if (tree != path->tree || tree->id != path->tree_id || !cc__map_is_version(&tree->version, path->tree_version))
+        return false;
     for (unsigned i = path->height + 1; i-- > level;)
         if (!cc__map_is_version(&path->steps[i].node->version, path->steps[i].version)) return false;
     return true;
@@ -135,8 +136,8 @@ static int compare_at(cc__map_search_t *search, const cc_map_key_t *key, unsigne
 }
 
 /* Finds a place by the hooks, between two others. */
-static int locate_by_hooks(cc__map_search_t *search, const cc_map_key_t *key, unsigned level, unsigned low, unsigned high,
-                           unsigned *index, bool *found) {
+static int locate_by_hooks(cc__map_search_t *search, const cc_map_key_t *key, unsigned level, unsigned low,
+                           unsigned high, unsigned *index, bool *found) {
     *found = false;
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
@@ -214,17 +215,20 @@ HOT bool start(cc__map_search_t *search) {
     path->height = root->level;
     cc__map_step_t *step = &path->steps[root->level];
     step->node = root;
-    return cc__map_read_version(&root->version, &step->version) && cc__map_is_version(&tree->version, path->tree_version);
+    return cc__map_read_version(&root->version, &step->version) &&
+           cc__map_is_version(&tree->version, path->tree_version);
 }
 
-/* Steps from a node at `level` to the child at its index. The first look at the version says that the child was linked when it was
- * loaded, so that it may be read (what cc/smr.h asks of IBR's readers); the second, that the child's version is of that time. */
+/* Steps from a node at `level` to the child at its index. The first look at the version says that the child was linked
+ * when it was loaded, so that it may be read (what cc/smr.h asks of IBR's readers); the second, that the child's
+ * version is of that time. */
 HOT bool step_down(cc__map_search_t *search, unsigned level, cc__map_step_t *step) {
     cc__map_step_t above = *step;
     step->node = cc_smr_protect(search->self, &above.node->slots[above.index]);
     if (!cc__map_is_version(&above.node->version, above.version)) return false;
     prefetch(step->node, level - 1);
-    return cc__map_read_version(&step->node->version, &step->version) && cc__map_is_version(&above.node->version, above.version);
+    return cc__map_read_version(&step->node->version, &step->version) &&
+           cc__map_is_version(&above.node->version, above.version);
 }
 
 /* The whole way by prefixes alone. */
@@ -256,7 +260,8 @@ static int search_slowly(cc__map_search_t *search, const cc_map_key_t *key) {
 
 HOT int search_key(cc__map_search_t *search, const cc_map_key_t *key) {
     if (CC_UNLIKELY(!start(search))) return CC__MAP_AGAIN;
-    return CC_LIKELY(is_exact(search->map, search->path.kind, key)) ? search_exactly(search, key->prefix) : search_slowly(search, key);
+    return CC_LIKELY(is_exact(search->map, search->path.kind, key)) ? search_exactly(search, key->prefix)
+                                                                    : search_slowly(search, key);
 }
 
 int cc__map_search_key(cc__map_search_t *search, const cc_map_key_t *key) {
@@ -302,8 +307,9 @@ int cc__map_next_leaf(cc__map_search_t *search, int direction) {
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-/* What a search ends with: the value in the leaf at an index (behind the last value lie prefixes), or `other`, held for the caller.
- * Chosen without a branch: whether a key is there nobody can predict, and what comes after need not wait until it is known. */
+/* What a search ends with: the value in the leaf at an index (behind the last value lie prefixes), or `other`, held for
+ * the caller. Chosen without a branch: whether a key is there nobody can predict, and what comes after need not wait
+ * until it is known. */
 HOT void *choose(const cc_map_t *map, void *seen, bool found, void *other) {
     uintptr_t mask = (uintptr_t)0 - (uintptr_t)found;
     void *value = (void *)(((uintptr_t)seen & mask) | ((uintptr_t)other & ~mask));
@@ -318,7 +324,8 @@ int cc_map_get_or(cc_map_t *map, const cc_map_key_t *key, void *other, void **va
     while (status == CC__MAP_AGAIN && cc__map_retry(&search)) {
         status = search_key(&search, key);
         if (CC_UNLIKELY(status != 0)) continue;
-        /* The linearization point is the load of the value, or of the version when there is none. acquire pairs with set_place and put_over */
+        /* The linearization point is the load of the value, or of the version when there is none. acquire pairs with
+         * set_place and put_over */
         void *seen = cc__load_acquire(&search.path.steps[0].node->slots[search.path.steps[0].index + 1]);
         __builtin_prefetch(seen);
         status = cc__map_confirm(&search) ? search.found : CC__MAP_AGAIN;

@@ -1,20 +1,22 @@
 /* collections/queue.c: a linearizable lock-free queue, bounded or not.
  *
- * Cells stand in one row without end, cut into segments that are linked when they are needed. A cell goes once from NULL to a value
- * to TAKEN. A put changes only the first cell that is NULL, a get only the first that is not TAKEN, so that always
+ * Cells stand in one row without end, cut into segments that are linked when they are needed. A cell goes once from
+ * NULL to a value to TAKEN. A put changes only the first cell that is NULL, a get only the first that is not TAKEN, so
+ * that always
  *
  *     cells before head: TAKEN      head .. tail - 1: values      from tail on: NULL (after closing: CLOSED at tail)
  *
- * and one compare-and-swap on that cell is all that a put or a get has to win. There it takes effect. How far head and tail have come
- * is noted beside the pointers to their segments, after the fact and by plain stores: such a note may be too low, which costs a
- * walk, and is never too high. (Where positions are given out by fetch-and-add, as in LCRQ and SCQ, there are two locked
- * instructions in each operation, and cells that are given up because a get came before its put.) Segments are linked and left
- * behind like the nodes of Michael & Scott's queue, PODC 1996.
+ * and one compare-and-swap on that cell is all that a put or a get has to win. There it takes effect. How far head and
+ * tail have come is noted beside the pointers to their segments, after the fact and by plain stores: such a note may be
+ * too low, which costs a walk, and is never too high. (Where positions are given out by fetch-and-add, as in LCRQ and
+ * SCQ, there are two locked instructions in each operation, and cells that are given up because a get came before its
+ * put.) Segments are linked and left behind like the nodes of Michael & Scott's queue, PODC 1996.
  *
- * Orders. `position` and `room` are stored with release and loaded with acquire: who sees a note sees what it is about, the cells
- * before it; a put that skipped a cell which it cannot see yet would be out of its turn.
+ * Orders. `position` and `room` are stored with release and loaded with acquire: who sees a note sees what it is about,
+ * the cells before it; a put that skipped a cell which it cannot see yet would be out of its turn.
  *
- * A bound needs no ring: a value may be put at a position when head has come within `capacity` of it, and head does not go back. */
+ * A bound needs no ring: a value may be put at a position when head has come within `capacity` of it, and head does not
+ * go back. */
 #include <string.h>
 
 #include "cc/queue.h"
@@ -76,10 +78,12 @@ static segment_t *make_segment(cc_smr_thread_t *self, size_t capacity) {
     return segment;
 }
 
-/* Moves an end from a segment to the next. False when another thread did: the segment cannot come back while a section keeps it. */
+/* Moves an end from a segment to the next. False when another thread did: the segment cannot come back while a section
+ * keeps it. */
 static bool move_on(end_t *end, segment_t *segment, void *next) {
     void *expected = segment;
-    return cc__swap_if_acq_rel(&end->segment, &expected, next); /* release pairs with cc_smr_protect: `next` is complete */
+    return cc__swap_if_acq_rel(&end->segment, &expected,
+                               next); /* release pairs with cc_smr_protect: `next` is complete */
 }
 
 /* ---- places ----------------------------------------------------------------------------------------------------- */
@@ -94,7 +98,7 @@ static uint64_t position_of(const place_t *place) {
     return place->segment->base + place->index;
 }
 
-/* Neither nothing nor a mark. */
+/* Whether a cell's content is a value: neither NULL nor a mark. */
 static inline bool is_value(const void *content) {
     return (uintptr_t)content - 1 < (uintptr_t)CLOSED - 1;
 }
@@ -103,7 +107,8 @@ static bool ends_here(const void *value) {
     return value == NULL || value == CLOSED;
 }
 
-/* The first cell that is not TAKEN. When ends_here(its value), the queue was empty at that moment. pre: inside a section. */
+/* The first cell that is not TAKEN. When ends_here(its value), the queue was empty at that moment. pre: inside a
+ * section. */
 static place_t find_head(cc_queue_t *queue, cc_smr_thread_t *self) {
     for (;;) {
         segment_t *segment = cc_smr_protect(self, &queue->head.segment);
@@ -127,7 +132,7 @@ static place_t find_tail(cc_queue_t *queue, cc_smr_thread_t *self) {
         segment_t *segment = cc_smr_protect(self, &queue->tail.segment);
         size_t index = index_of(segment, cc__load_acquire(&queue->tail.position));
         for (; index < segment->capacity; index++) {
-            void *value = cc__load_relaxed(&segment->cells[index]); /* what is decided by it fill() will verify */
+            void *value = cc__load_relaxed(&segment->cells[index]); /* fill() verifies what is decided by it */
             if (ends_here(value)) return (place_t){segment, index, value};
         }
         void *next = cc__load_acquire(&segment->next); /* pairs with fill(): it is complete */
@@ -136,7 +141,8 @@ static place_t find_tail(cc_queue_t *queue, cc_smr_thread_t *self) {
     }
 }
 
-/* Puts a value (or CLOSED, or where there is no cell a segment) into an empty place: the linearization point of put and close. */
+/* Puts a value (or CLOSED, or where there is no cell a segment) into an empty place: the linearization point of put and
+ * close. */
 static bool fill(const place_t *place, void *value) {
     void *expected = NULL;
     bool here = place->index < place->segment->capacity;
@@ -144,8 +150,8 @@ static bool fill(const place_t *place, void *value) {
     return cc__swap_if_seq_cst(here ? &place->segment->cells[place->index] : &place->segment->next, &expected, value);
 }
 
-/* Whether a value may stand at a position. Yes holds for ever. No: when find_head saw head, tail was at the position already, or
- * beyond: the queue was full. pre: inside a section. */
+/* Whether a value may stand at a position. True holds for ever. False: the queue was full, since tail was at the
+ * position already, or beyond it, when find_head saw head. pre: inside a section. */
 static bool has_room(cc_queue_t *queue, cc_smr_thread_t *self, uint64_t position) {
     if (position < cc__load_acquire(&queue->tail.room)) return true;
     uint64_t room = cc__load_acquire(&queue->head.position) + queue->capacity;
@@ -159,9 +165,10 @@ static bool has_room(cc_queue_t *queue, cc_smr_thread_t *self, uint64_t position
 
 /* ---- operations ------------------------------------------------------------------------------------------------- */
 
-/* Each is tried at the place that is noted: most often that is right, and then it is all. */
+/* Each is tried first at the place that is noted, which is right most often. */
 
-/* Puts the value into a new segment that is to stand at a place: *fresh, made when there is none yet. False: no memory. */
+/* Puts the value into a new segment that is to stand at a place: *fresh, made when there is none yet. False: no
+ * memory. */
 static bool prepare(const place_t *place, cc_smr_thread_t *self, void *value, segment_t **fresh) {
     size_t capacity = place->segment->capacity * 2;
     if (capacity > MOST_CELLS) capacity = MOST_CELLS;
@@ -172,7 +179,8 @@ static bool prepare(const place_t *place, cc_smr_thread_t *self, void *value, se
     return true;
 }
 
-static __attribute__((noinline)) int put_anywhere(cc_queue_t *queue, cc_smr_thread_t *self, void *value, unsigned lost) {
+static __attribute__((noinline)) int put_anywhere(cc_queue_t *queue, cc_smr_thread_t *self, void *value,
+                                                  unsigned lost) {
     segment_t *fresh = NULL;
     int result = 0;
     while (result == 0) {
@@ -218,8 +226,8 @@ int cc_queue_put(cc_queue_t *queue, cc_smr_thread_t *self, void *value) {
     return result;
 }
 
-/* Takes the value out of a place: the linearization point of get. seq_cst pairs with find_head of who waits for room and has called
- * cc_event_begin. */
+/* Takes the value out of a place: the linearization point of get. seq_cst pairs with find_head of who waits for room
+ * and has called cc_event_begin. */
 static bool take(cc_queue_t *queue, const place_t *place) {
     void *expected = place->value;
     if (!cc__swap_if_seq_cst(&place->segment->cells[place->index], &expected, TAKEN)) return false;
@@ -227,7 +235,8 @@ static bool take(cc_queue_t *queue, const place_t *place) {
     return true;
 }
 
-static __attribute__((noinline)) int get_anywhere(cc_queue_t *queue, cc_smr_thread_t *self, void **value, unsigned lost) {
+static __attribute__((noinline)) int get_anywhere(cc_queue_t *queue, cc_smr_thread_t *self, void **value,
+                                                  unsigned lost) {
     for (;;) {
         if (lost != 0) cc__contention_stand_back(lost);
         place_t place = find_head(queue, self);
@@ -262,7 +271,9 @@ int cc_queue_get(cc_queue_t *queue, cc_smr_thread_t *self, void **value) {
     return result;
 }
 
-/* ---- exclusive: the callers' lock orders everything, so that the noted places need no compare-and-swap and no section -------------- */
+/* ---- exclusive calls --------------------------------------------------------------------------------------------- */
+
+/* The callers' lock orders everything, so the noted places need no compare-and-swap and no section. */
 
 int cc_queue_put_exclusive(cc_queue_t *queue, void *value) {
     segment_t *segment = cc__load_relaxed(&queue->tail.segment);
@@ -294,8 +305,7 @@ int cc_queue_get_exclusive(cc_queue_t *queue, void **value) {
 void cc_queue_close(cc_queue_t *queue, cc_smr_thread_t *self) {
     cc_smr_enter(self);
     place_t place;
-    do
-        place = find_tail(queue, self);
+    do place = find_tail(queue, self);
     while (place.value != CLOSED && !fill(&place, CLOSED));
     cc_smr_exit(self);
 }

@@ -1,8 +1,10 @@
-/* collections/stack.c: Treiber's stack ("Systems Programming: Coping with Parallelism", 1986) with elimination (Hendler, Shavit &
- * Yerushalmi, SPAA 2004): a put and a get that meet where they lost their races for the top cancel each other.
+/* collections/stack.c: Treiber's stack ("Systems Programming: Coping with Parallelism", 1986) with elimination
+ * (Hendler, Shavit & Yerushalmi, SPAA 2004): a put and a get that meet where they lost their races for the top cancel
+ * each other.
  *
- * Each node knows how many there are from it down, so a bound and the count are exact. The lowest bit of `top` says that the stack is
- * closed. Nodes are not reused while a section keeps them, so `top` cannot change and change back unnoticed. */
+ * Each node knows how many there are from it down, so a bound and the count are exact. The lowest bit of `top` says
+ * that the stack is closed. Nodes are not reused while a section keeps them, so `top` cannot change and change back
+ * unnoticed. */
 #include <string.h>
 
 #include "cc/stack.h"
@@ -29,7 +31,7 @@ enum { OFFERS = 4, LOOKS = 16 };
 
 struct cc_stack {
     _Alignas(CC_CACHE_LINE_SIZE) _Atomic(uintptr_t) top; /* a node or 0; | CLOSED */
-    _Alignas(CC_CACHE_LINE_SIZE) uint64_t capacity; /* UINT64_MAX: no bound */
+    _Alignas(CC_CACHE_LINE_SIZE) uint64_t capacity;      /* UINT64_MAX: no bound */
     cc_smr_t *domain;
     bool common_domain;
     offer_t offers[OFFERS];
@@ -44,8 +46,8 @@ static uintptr_t load_top(cc_stack_t *stack, cc_smr_thread_t *self) {
     return (uintptr_t)cc_smr_protect(self, &stack->top);
 }
 
-/* A refusal (full, empty, closed) takes effect here, and only if it still holds. seq_cst pairs with the compare-and-swaps of top: who
- * has called cc_event_begin sees them. */
+/* A refusal (full, empty, closed) takes effect here, and only if it still holds. seq_cst pairs with the
+ * compare-and-swaps of top: who has called cc_event_begin sees them. */
 static bool holds(cc_stack_t *stack, uintptr_t top) {
     return cc__load_seq_cst(&stack->top) == top;
 }
@@ -73,8 +75,8 @@ static bool offer(cc_stack_t *stack, _Atomic(void *) *place, node_t *node, uint6
     return true;
 }
 
-/* Takes a node that is offered; NULL when there is none. The linearization point of both is the load of top, when the node was
- * on offer already and the stack not closed: the put first, then the get. */
+/* Takes a node that is offered; NULL when there is none. The linearization point of both is the load of top, when the
+ * node was on offer already and the stack not closed: the put first, then the get. */
 static node_t *accept(cc_stack_t *stack, cc_smr_thread_t *self, _Atomic(void *) *place) {
     void *node = cc_smr_protect(self, place);
     if (node == NULL || node == TAKEN || (cc__load_seq_cst(&stack->top) & CLOSED) != 0) return NULL;

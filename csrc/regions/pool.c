@@ -161,9 +161,8 @@ static void count_one(void *block, void *count) {
 
 cc_pool_status_t cc_pool_status(cc_pool_t *shown) {
     cc__pool_t *pool = whole(shown);
-    cc_pool_status_t status = {.block_size = pool->options.block_size,
-                               .stride = pool->stride,
-                               .reserved = pool_bytes()};
+    cc_pool_status_t status = {
+        .block_size = pool->options.block_size, .stride = pool->stride, .reserved = pool_bytes()};
     cc_pool_each(shown, count_one, &status.live);
     for (cc__chunk_t *chunk = cc__load_relaxed(&pool->chunk); chunk != NULL; chunk = chunk->before) {
         status.blocks += chunk->blocks;

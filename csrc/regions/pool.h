@@ -9,6 +9,7 @@
 #include "../alloc/thread.h"
 #include "../base/atomics.h"
 #include "../base/os.h"
+#include "../base/table.h"
 #include "regions_internal.h"
 
 /* Blocks in one piece of memory: chunk, live bits, links (exact pools), blocks. */
@@ -39,14 +40,6 @@ typedef struct cc__pool_cache {
     void *blocks[2 * CC__BATCH];
 } cc__pool_cache_t;
 
-/* In a thread record's slot. Each entry is a cache, of no pool (pool_id 0) to begin with. */
-typedef struct cc__pool_caches {
-    /* in the list of all threads' arrays: leak checkers do not look into thread records */
-    struct cc__pool_caches *next;
-    size_t count;
-    cc__pool_cache_t *of[]; /* by the pool's number */
-} cc__pool_caches_t;
-
 typedef enum cc__pool_kind { CC__POOL_OWN, CC__POOL_EXACT, CC__POOL_CACHED } cc__pool_kind_t;
 
 typedef struct cc__pool {
@@ -55,20 +48,20 @@ typedef struct cc__pool {
     bool checked, in_buffer;
     cc_pool_options_t options; /* with the defaults filled in */
     size_t stride, next_blocks;
-    void *free; /* CC__POOL_OWN: the list that the inlines do not see */
+    void *free;                   /* CC__POOL_OWN: the list that the inlines do not see */
     _Atomic(cc__chunk_t *) chunk; /* the newest, the only one that may have fresh blocks */
 
     /* pool_shared.c. A stack's head is a number of changes << 32 | index + 1 of the first: the number keeps a
      * compare-exchange from taking a head that went and came back (2^32 changes during one operation would be
      * needed). */
-    uint64_t id;      /* of a cached pool; never reused */
-    uint64_t fast_id; /* the same; UINT64_MAX, no pool's, where each call is checked */
-    size_t number;    /* SIZE_MAX: none */
-    size_t batch;                  /* blocks of a full magazine */
-    size_t magazines, threads;     /* made; caches in the list */
+    uint64_t id;               /* of a cached pool; never reused */
+    uint64_t fast_id;          /* the same; UINT64_MAX, no pool's, where each call is checked */
+    size_t number;             /* SIZE_MAX: none */
+    size_t batch;              /* blocks of a full magazine */
+    size_t magazines, threads; /* made; caches in the list */
     cc__pool_cache_t *caches;
-    cc__pool_cache_t common;       /* for threads without a cache, and what ended threads left */
-    cc__magazine_t *groups[CC__MAGAZINE_GROUPS]; /* of CC__FIRST_GROUP << n magazines */
+    cc__pool_cache_t common;                             /* for threads without a cache, and what ended threads left */
+    cc__magazine_t *groups[CC__MAGAZINE_GROUPS];         /* of CC__FIRST_GROUP << n magazines */
     _Alignas(CC_CACHE_LINE_SIZE) _Atomic(uint64_t) full; /* exact pools: free blocks */
     _Alignas(CC_CACHE_LINE_SIZE) _Atomic(uint64_t) empty;
 } cc__pool_t;
@@ -99,12 +92,13 @@ static inline size_t cc__chunk_carved(const cc__chunk_t *chunk) {
     return carved < chunk->blocks ? carved : chunk->blocks;
 }
 
-/* The calling thread's cache, if that is a cache of the pool with this id. */
+/* The calling thread's cache, if that is a cache of the pool with this id. CC__SLOT_REGIONS of a thread record is a
+ * table of the thread's caches by their pools' numbers, in which no entry is NULL. */
 static inline cc__pool_cache_t *cc__pool_cache(const cc__pool_t *pool, uint64_t id) {
     const cc__thread_t *thread = cc__thread_self;
-    const cc__pool_caches_t *caches = CC_LIKELY(thread != NULL) ? thread->slots[CC__SLOT_REGIONS] : NULL;
-    if (CC_UNLIKELY(caches == NULL || pool->number >= caches->count)) return NULL;
-    cc__pool_cache_t *cache = caches->of[pool->number];
+    const cc__table_t *caches = CC_LIKELY(thread != NULL) ? thread->slots[CC__SLOT_REGIONS] : NULL;
+    if (CC_UNLIKELY(caches == NULL || pool->number >= caches->capacity)) return NULL;
+    cc__pool_cache_t *cache = cc__load_relaxed(&caches->entries[pool->number]);
     return CC_LIKELY(cache->pool_id == id) ? cache : NULL;
 }
 

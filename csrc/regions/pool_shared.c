@@ -12,12 +12,10 @@
 #include "../base/fault.h"
 #include "../base/fork.h"
 
-/* caches_lock: the caches' lists, the pools' numbers, the common caches. growth_lock: chunks and magazines. They are
- * taken in this order and held over a fork. */
+/* caches_lock: the pools' lists of caches, their numbers, their common caches. growth_lock: chunks and magazines. They
+ * are taken in this order and held over a fork. */
 static cc__mutex_t caches_lock, growth_lock;
-static cc__pool_t **pools; /* by number; NULL: free */
-static size_t pools_size;
-static cc__pool_caches_t *all_caches;
+static void *pools; /* a table of the pools by number; NULL: the number is free */
 static _Atomic(uint64_t) last_id;
 
 /* ---- stacks by index --------------------------------------------------------------------------------------------- */
@@ -29,7 +27,7 @@ static inline void push(const cc__pool_t *pool, _Atomic(uint64_t) *stack, link_o
     do {
         cc__store_relaxed(link_of(pool, index), (uint32_t)head); /* published by the exchange */
         next = ((head >> 32) + 1) << 32 | (index + 1);
-    /* linearizes; release: who pops sees the link and the content */
+        /* linearizes; release: who pops sees the link and the content */
     } while (!cc__swap_if_acq_rel(stack, &head, next));
 }
 
@@ -159,46 +157,24 @@ static inline void give(cc__pool_t *pool, cc__pool_cache_t *cache, void *block) 
 
 /* ---- which cache ------------------------------------------------------------------------------------------------- */
 
-/* pre: caches_lock. */
-static void unlist(const cc__pool_caches_t *caches) {
-    cc__pool_caches_t **link = &all_caches;
-    while (*link != caches) link = &(*link)->next;
-    *link = caches->next;
-}
+/* Of no pool: the entry of a number under which the thread has had no cache. */
+static cc__pool_cache_t no_cache;
 
-/* Room for the pool's number in the thread's array; all of it or nothing. */
-static cc__pool_caches_t *widen(cc__thread_t *thread, size_t number) {
-    cc__pool_caches_t *old = thread->slots[CC__SLOT_REGIONS];
-    size_t had = old != NULL ? old->count : 0, count = had < 4 ? 4 : had;
-    if (number < had) return old;
-    while (count <= number) count *= 2;
-    cc__pool_caches_t *caches = cc__own_calloc(1, sizeof *caches + count * sizeof *caches->of);
-    if (caches == NULL) return NULL;
-    for (; caches->count < count; caches->count++) {
-        cc__pool_cache_t *cache = caches->count < had ? old->of[caches->count] : cc__own_calloc(1, sizeof *cache);
-        if (cache == NULL) {
-            while (caches->count-- > had) free(caches->of[caches->count]);
-            free(caches);
-            return NULL;
-        }
-        caches->of[caches->count] = cache;
-    }
-    cc__mutex_lock(&caches_lock);
-    if (old != NULL) unlist(old);
-    caches->next = all_caches;
-    all_caches = caches;
-    cc__mutex_unlock(&caches_lock);
-    thread->slots[CC__SLOT_REGIONS] = caches;
-    free(old);
-    return caches;
+/* The thread's cache of the pool's number, of no pool or of an earlier one with that number. NULL without memory. */
+static cc__pool_cache_t *cache_for(cc__thread_t *thread, size_t number) {
+    cc__table_t *caches = cc__table_with_room(&thread->slots[CC__SLOT_REGIONS], number, &no_cache);
+    cc__pool_cache_t *cache = cc__table_at(caches, number);
+    if (cache != &no_cache) return cache;
+    cache = cc__own_calloc(1, sizeof *cache);
+    if (cache != NULL) cc__store_relaxed(&caches->entries[number], cache);
+    return cache;
 }
 
 /* Gives the calling thread a cache. NULL without memory. */
 static __attribute__((noinline)) cc__pool_cache_t *attach(cc__pool_t *pool) {
     cc__thread_t *thread = cc__thread_get();
-    cc__pool_caches_t *caches = thread != NULL ? widen(thread, pool->number) : NULL;
-    if (caches == NULL) return NULL;
-    cc__pool_cache_t *cache = caches->of[pool->number];
+    cc__pool_cache_t *cache = thread != NULL ? cache_for(thread, pool->number) : NULL;
+    if (cache == NULL) return NULL;
     cc__mutex_lock(&caches_lock);
     cc__mutex_lock(&growth_lock);
     pool->threads++;
@@ -216,12 +192,12 @@ static __attribute__((noinline)) cc__pool_cache_t *attach(cc__pool_t *pool) {
 }
 
 static void end_thread(cc__thread_t *thread) {
-    cc__pool_caches_t *caches = thread->slots[CC__SLOT_REGIONS];
+    const cc__table_t *caches = thread->slots[CC__SLOT_REGIONS];
     cc__mutex_lock(&caches_lock);
-    unlist(caches);
-    for (size_t number = 0; number < caches->count; number++) {
-        cc__pool_cache_t *cache = caches->of[number];
-        cc__pool_t *pool = number < pools_size ? pools[number] : NULL;
+    for (size_t number = 0; number < caches->capacity; number++) {
+        cc__pool_cache_t *cache = cc__table_at(caches, number);
+        if (cache == &no_cache) continue;
+        cc__pool_t *pool = cc__table_at(pools, number);
         if (pool != NULL && cache->pool_id == pool->id) {
             cc__pool_cache_t **link = &pool->caches;
             while (*link != cache) link = &(*link)->next;
@@ -234,8 +210,7 @@ static void end_thread(cc__thread_t *thread) {
         free(cache);
     }
     cc__mutex_unlock(&caches_lock);
-    free(caches);
-    thread->slots[CC__SLOT_REGIONS] = NULL;
+    cc__table_drop(&thread->slots[CC__SLOT_REGIONS]);
 }
 
 /* ---- the calls --------------------------------------------------------------------------------------------------- */
@@ -282,22 +257,15 @@ int cc__pool_share(cc__pool_t *pool) {
     cc__mutex_lock(&caches_lock);
     cc__thread_at_exit(CC__SLOT_REGIONS, end_thread);
     size_t number = 0;
-    while (number < pools_size && pools[number] != NULL) number++;
-    if (number == pools_size) {
-        size_t size = pools_size != 0 ? pools_size * 2 : 16;
-        cc__pool_t **wider = cc__own_calloc(size, sizeof *wider);
-        if (wider == NULL) {
-            cc__mutex_unlock(&caches_lock);
-            return CC_ERROR_MEMORY;
-        }
-        if (pools != NULL) memcpy(wider, pools, pools_size * sizeof *wider);
-        free(pools);
-        pools = wider;
-        pools_size = size;
+    while (cc__table_at(pools, number) != NULL) number++;
+    cc__table_t *table = cc__table_with_room(&pools, number, NULL);
+    if (table == NULL) {
+        cc__mutex_unlock(&caches_lock);
+        return CC_ERROR_MEMORY;
     }
     pool->number = number;
     pool->fast_id = pool->checked ? UINT64_MAX : pool->id;
-    pools[number] = pool;
+    cc__store_relaxed(&table->entries[number], pool);
     cc__mutex_lock(&growth_lock);
     int status = more_magazines(pool, 0);
     cc__mutex_unlock(&growth_lock);
@@ -307,7 +275,8 @@ int cc__pool_share(cc__pool_t *pool) {
 
 void cc__pool_unshare(cc__pool_t *pool) {
     cc__mutex_lock(&caches_lock);
-    if (pool->number != SIZE_MAX) pools[pool->number] = NULL; /* the threads' caches are of no pool from now on */
+    if (pool->number != SIZE_MAX) /* the threads' caches are of no pool from now on */
+        cc__store_relaxed(&((cc__table_t *)pools)->entries[pool->number], NULL);
     cc__mutex_unlock(&caches_lock);
     for (size_t group = 0; group < CC__MAGAZINE_GROUPS && pool->groups[group] != NULL; group++)
         cc__region_give(pool->options.allocator, pool->groups[group],

@@ -1,4 +1,5 @@
-/* smr/groups.c: lists and groups of retired nodes. They are linked through the nodes' own headers: nothing is allocated. */
+/* smr/groups.c: lists and groups of retired nodes. They are linked through the nodes' own headers: nothing is
+ * allocated. */
 #include "smr_internal.h"
 
 void cc__smr_push(cc__smr_list_t *list, cc__smr_node_t *node) {
@@ -42,8 +43,8 @@ void cc__smr_drop_empty_groups(cc__smr_groups_t *groups) {
         if (groups->all[i].nodes.first == NULL) remove_at(groups, i);
 }
 
-/* The two neighbours that are smallest together become one. Never the newest half: a merged group's epoch then lies some
- * batches back, so that only sections longer than those keep it, and short ones, however many, cannot. */
+/* The two neighbours that are smallest together become one. Never the newest half: a merged group's epoch then lies
+ * some batches back, so that only sections longer than those keep it, and short ones, however many, cannot. */
 static void make_room(cc__smr_groups_t *groups) {
     size_t best = 0;
     uint64_t least = UINT64_MAX;

@@ -1,15 +1,16 @@
 /* smr/neutralize.c: DEBRA+'s search phases, and how a stalled one is interrupted (Brown, PODC 2015, section 5).
  *
- * A thread in a search phase has changed nothing, so it can be sent back to the begin of the phase at any moment. The reclaimer
- * raises the reader's `requests` and sends it a signal; the reader's handler ends its section, if it is in a search phase, and
- * answers. Only then is anything freed: that a signal was sent says nothing about a thread that is running. */
+ * A thread in a search phase has changed nothing, so it can be sent back to the begin of the phase at any moment. The
+ * reclaimer raises the reader's `requests` and sends it a signal; the reader's handler ends its section, if it is in a
+ * search phase, and answers. Only then is anything freed: that a signal was sent says nothing about a thread that is
+ * running. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../base/interrupt.h"
 #include "smr_internal.h"
 
-static cc__smr_table_t *own_table(void) {
+static const cc__table_t *own_table(void) {
     cc__thread_t *thread = cc__thread_self;
     return thread != NULL ? thread->slots[CC__SLOT_SMR] : NULL;
 }
@@ -17,9 +18,9 @@ static cc__smr_table_t *own_table(void) {
 /* In the signal handler. */
 static jmp_buf *answer(void) {
     jmp_buf *recovery = NULL;
-    cc__smr_table_t *table = own_table();
+    const cc__table_t *table = own_table();
     for (size_t i = 0; table != NULL && i < table->capacity; i++) {
-        cc__smr_handle_t *handle = cc__load_relaxed(&table->handles[i]);
+        cc__smr_handle_t *handle = cc__table_at(table, i);
         if (handle == NULL) continue;
         uint64_t request = cc__load_acquire(&handle->requests); /* pairs with the release in ask() */
         if (request == cc__load_relaxed(&handle->answered)) continue;
@@ -29,7 +30,8 @@ static jmp_buf *answer(void) {
             cc__own_add(&handle->counters.neutralizations, 1);
             recovery = &handle->recovery;
         }
-        cc__store_release(&handle->answered, request); /* pairs with the acquire in wait_for_answer: lower is what it says */
+        cc__store_release(&handle->answered,
+                          request); /* pairs with the acquire in wait_for_answer: lower is what it says */
     }
     return recovery;
 }
@@ -39,7 +41,8 @@ int cc__smr_catch_signal(int signal_number) {
 }
 
 void cc_smr_search_begin(cc_smr_thread_t *self) {
-    if (__atomic_load_n(&self->lower, __ATOMIC_RELAXED) == CC_SMR_IDLE) cc_smr_enter_inline(self); /* interrupted: a new section */
+    if (__atomic_load_n(&self->lower, __ATOMIC_RELAXED) == CC_SMR_IDLE)
+        cc_smr_enter_inline(self);             /* interrupted: a new section */
     atomic_signal_fence(memory_order_seq_cst); /* the handler finds a complete section */
     __atomic_store_n(&self->searching, 1, __ATOMIC_RELAXED);
     atomic_signal_fence(memory_order_seq_cst); /* the search stays behind it */
@@ -53,11 +56,12 @@ void cc_smr_search_end(cc_smr_thread_t *self) {
 
 void cc_smr_may_block(const char *what) {
 #if defined(CC_DEBUG)
-    cc__smr_table_t *table = own_table();
+    const cc__table_t *table = own_table();
     for (size_t i = 0; table != NULL && i < table->capacity; i++) {
-        cc__smr_handle_t *handle = cc__load_relaxed(&table->handles[i]);
+        cc__smr_handle_t *handle = cc__table_at(table, i);
         if (handle == NULL || handle->inner.searching == 0) continue;
-        fprintf(stderr, "libcc: %s inside a search phase (CC_SMR_SEARCH), which may be interrupted at any moment\n", what);
+        fprintf(stderr, "libcc: %s inside a search phase (CC_SMR_SEARCH), which may be interrupted at any moment\n",
+                what);
         abort();
     }
 #else
@@ -107,12 +111,13 @@ static void ask(cc__smr_handle_t *looker, cc__smr_handle_t *reader, uint64_t low
 bool cc__smr_neutralize(cc__smr_handle_t *looker, cc__smr_handle_t *reader, uint64_t lower) {
     cc_smr_t *domain = looker->domain;
     if (reader == looker) return false;
-    /* Who comes while another thread waits for the answer waits, too: so no more is retired than was before the signal. */
+    /* Who comes while another thread waits for the answer waits, too: so no more is retired than was before the
+     * signal. */
     cc__mutex_lock(&domain->signal_lock);
     if (cc__load_relaxed(&reader->deaf) && answered(reader)) cc__store_relaxed(&reader->deaf, false);
     /* One who was not searching may be searching by now; he is asked again, but not at every look. */
-    bool asked_lately = reader->asked_at > lower
-                        && cc__load_relaxed(&domain->epoch) - reader->asked_at < domain->options.stall_threshold;
+    bool asked_lately = reader->asked_at > lower &&
+                        cc__load_relaxed(&domain->epoch) - reader->asked_at < domain->options.stall_threshold;
     if (!cc__load_relaxed(&reader->deaf) && !asked_lately && !has_left(reader, lower)) ask(looker, reader, lower);
     cc__mutex_unlock(&domain->signal_lock);
     return has_left(reader, lower);

@@ -24,10 +24,9 @@ static const cc_smr_option_t rows[] = {
 
 static cc__mutex_t lock;
 static cc_smr_scheme_t default_scheme = CC_SMR_IBR;
-static cc_smr_options_t defaults = {
-    .name = "",
+static cc_smr_options_t defaults = {.name = "",
 #define FIELD(field, initial, least, most) .field = initial,
-    CC_SMR_OPTIONS(FIELD)
+                                    CC_SMR_OPTIONS(FIELD)
 #undef FIELD
 };
 

@@ -1,9 +1,9 @@
 /* smr/reclaim.c: from retire to free. docs/smr.md has the argument; the steps cite it.
  *
- * Sealing reads and advances the epoch in one read-modify-write. A section that begins with a later epoch has read it from that
- * operation or a later one of the same chain, so the batch's unlinking happens before it (C11 5.1.2.4, release sequences), and it
- * cannot find the batch's nodes. Sections that began earlier are those whose reservation a look must see: a barrier between the
- * sealing and the look makes it visible. */
+ * Sealing reads and advances the epoch in one read-modify-write. A section that begins with a later epoch has read it
+ * from that operation or a later one of the same chain, so the batch's unlinking happens before it (C11 5.1.2.4,
+ * release sequences), and it cannot find the batch's nodes. Sections that began earlier are those whose reservation a
+ * look must see: a barrier between the sealing and the look makes it visible. */
 #include "smr_internal.h"
 
 static uint64_t load_lower(const cc__smr_handle_t *handle) {
@@ -16,7 +16,8 @@ static uint64_t load_lower(const cc__smr_handle_t *handle) {
 /* Wen et al., 2GE: the reservation is [lower, upper], and a node's life [birth, retired] is kept if they meet. */
 static uint64_t interval_reach(cc__smr_handle_t *looker, cc__smr_handle_t *reader, uint64_t lower) {
     (void)looker, (void)lower;
-    /* A section stores upper before lower. So upper, read here after lower, is that section's or a later one's, and no less. */
+    /* A section stores upper before lower. So upper, read here after lower, is that section's or a later one's, and no
+     * less. */
     return __atomic_load_n(&reader->inner.upper, __ATOMIC_ACQUIRE);
 }
 
@@ -84,7 +85,8 @@ static void look(cc__smr_handle_t *self) {
 
     bool sealed = self->sealed != self->sealed_end;
     uint64_t newest = sealed ? self->sealed_epoch : 0;
-    if (groups->count > 0 && groups->all[groups->count - 1].retired > newest) newest = groups->all[groups->count - 1].retired;
+    if (groups->count > 0 && groups->all[groups->count - 1].retired > newest)
+        newest = groups->all[groups->count - 1].retired;
     if (newest == 0) return;
     /* acquire pairs with the release in execute_barrier */
     if (!domain->asymmetric || cc__load_acquire(&domain->covered) <= newest) execute_barrier(self);
@@ -226,7 +228,8 @@ static void publish(cc__smr_handle_t *self, uint64_t nodes, uint64_t bytes) {
 
 static void note_peak(cc__smr_handle_t *self) {
     cc_smr_t *domain = self->domain;
-    uint64_t nodes = gathered_nodes(self) - self->unpublished_nodes, bytes = (uint64_t)gathered_bytes(self) - self->unpublished_bytes;
+    uint64_t nodes = gathered_nodes(self) - self->unpublished_nodes,
+             bytes = (uint64_t)gathered_bytes(self) - self->unpublished_bytes;
     cc__raise_relaxed(&domain->peak_nodes, cc__load_relaxed(&domain->pending_nodes) + nodes);
     cc__raise_relaxed(&domain->peak_bytes, cc__load_relaxed(&domain->pending_bytes) + bytes);
 }
@@ -289,16 +292,17 @@ static size_t free_some(cc__smr_handle_t *self, size_t old, size_t budget) {
     if (freed.nodes == 0) return 0;
     cc__own_add_release(&self->held_nodes, -(uint64_t)freed.nodes);
     cc__own_add_release(&self->held_bytes, -(uint64_t)freed.bytes);
-    cc__own_add_release(&self->counters.reclaimed_nodes, freed.nodes); /* pairs with statistics.c: retired is read later */
+    cc__own_add_release(&self->counters.reclaimed_nodes,
+                        freed.nodes); /* pairs with statistics.c: retired is read later */
     cc__own_add_release(&self->counters.reclaimed_bytes, freed.bytes);
     self->unpublished_nodes += freed.nodes;
     self->unpublished_bytes += freed.bytes;
     return freed.nodes;
 }
 
-/* The end of a step. The sealed nodes are looked at when the next batch is nearly full, so that short sections are over and other
- * threads' barriers serve this one, too; then they are freed a few in each step: a batch that is freed at once comes back from the
- * allocator cold (Kim, Brown & Singh, PPoPP 2024). When the batch is full it is sealed. */
+/* The end of a step. The sealed nodes are looked at when the next batch is nearly full, so that short sections are over
+ * and other threads' barriers serve this one, too; then they are freed a few in each step: a batch that is freed at
+ * once comes back from the allocator cold (Kim, Brown & Singh, PPoPP 2024). When the batch is full it is sealed. */
 static void end_step(cc__smr_handle_t *self, size_t gathered) {
     const cc_smr_t *domain = self->domain;
     bool full = gathered >= domain->threshold || self->inner.bytes_left < 0;
@@ -327,7 +331,8 @@ void cc_smr_retire_at_limit(cc_smr_thread_t *self_, struct cc_smr_header *node) 
     }
     if (collecting) return;
     size_t gathered = (size_t)(self_->fill - array);
-    if (gathered % domain->step == 0 || gathered >= domain->threshold || self_->bytes_left < 0) end_step(self, gathered);
+    if (gathered % domain->step == 0 || gathered >= domain->threshold || self_->bytes_left < 0)
+        end_step(self, gathered);
     set_fill_limit(self);
 }
 
@@ -352,7 +357,8 @@ size_t cc_smr_poll(cc_smr_thread_t *self_) {
 /* One pass over everything that the thread has. */
 static size_t free_all_now(cc__smr_handle_t *self) {
     begin_collecting(self);
-    if (self->sealed == self->sealed_end) seal(self); /* without nodes too: the epoch must go on for a laggard to be noticed */
+    if (self->sealed == self->sealed_end)
+        seal(self); /* without nodes too: the epoch must go on for a laggard to be noticed */
     look(self);
     size_t freed = free_some(self, SIZE_MAX, SIZE_MAX);
     publish(self, 0, 0);

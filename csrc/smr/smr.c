@@ -84,35 +84,17 @@ static cc__smr_handle_t *take_handle(cc_smr_t *domain, cc__thread_t *thread) {
     return handle;
 }
 
-/* The thread's table with room for `index`; NULL when there is no memory. pre: the registry's lock is held. */
-static cc__smr_table_t *table_with_room(cc__thread_t *thread, size_t index) {
-    cc__smr_table_t *old = thread->slots[CC__SLOT_SMR];
-    if (old != NULL && index < old->capacity) return old;
-    size_t capacity = old != NULL ? old->capacity : 8;
-    while (capacity <= index) capacity *= 2;
-    cc__smr_table_t *table = cc__own_calloc(1, sizeof *table + capacity * sizeof *table->handles);
-    if (table == NULL) return NULL;
-    table->capacity = capacity;
-    for (size_t i = 0; old != NULL && i < old->capacity; i++)
-        cc__store_relaxed(&table->handles[i], cc__load_relaxed(&old->handles[i]));
-    atomic_signal_fence(memory_order_release); /* this thread's signal handler finds the one or the other */
-    thread->slots[CC__SLOT_SMR] = table;
-    atomic_signal_fence(memory_order_seq_cst);
-    free(old);
-    return table;
-}
-
 static __attribute__((noinline)) cc_smr_thread_t *attach(cc_smr_t *domain) {
     cc__thread_t *thread = cc__thread_get();
     if (thread == NULL) return NULL;
     cc__smr_handle_t *handle = NULL;
     cc__mutex_lock(&cc__smr_registry_lock);
-    cc__smr_table_t *table = table_with_room(thread, domain->index);
+    cc__table_t *table = cc__table_with_room(&thread->slots[CC__SLOT_SMR], domain->index, NULL);
     if (table != NULL) {
         cc__mutex_lock(&domain->lock);
         handle = take_handle(domain, thread);
         cc__mutex_unlock(&domain->lock);
-        cc__store_relaxed(&table->handles[domain->index], handle);
+        cc__store_relaxed(&table->entries[domain->index], handle);
     }
     cc__mutex_unlock(&cc__smr_registry_lock);
     return handle != NULL ? &handle->inner : NULL;
@@ -121,27 +103,24 @@ static __attribute__((noinline)) cc_smr_thread_t *attach(cc_smr_t *domain) {
 cc_smr_thread_t *cc_smr_self(cc_smr_t *domain) {
     cc__thread_t *thread = cc__thread_self;
     if (CC_LIKELY(thread != NULL)) {
-        cc__smr_table_t *table = thread->slots[CC__SLOT_SMR];
-        if (CC_LIKELY(table != NULL && domain->index < table->capacity)) {
-            cc__smr_handle_t *handle = cc__load_relaxed(&table->handles[domain->index]); /* others only clear it, in destroy */
-            if (CC_LIKELY(handle != NULL)) return &handle->inner;
-        }
+        cc__smr_handle_t *handle =
+            cc__table_at(thread->slots[CC__SLOT_SMR], domain->index); /* others only clear it, in destroy */
+        if (CC_LIKELY(handle != NULL)) return &handle->inner;
     }
     return attach(domain);
 }
 
 /* Takes a handle out of the calling thread's table, which goes with the last one. pre: the registry's lock is held. */
 static void forget(cc__thread_t *thread, size_t index) {
-    cc__smr_table_t *table = thread->slots[CC__SLOT_SMR];
-    cc__store_relaxed(&table->handles[index], NULL);
+    cc__table_t *table = thread->slots[CC__SLOT_SMR];
+    cc__store_relaxed(&table->entries[index], NULL);
     for (size_t i = 0; i < table->capacity; i++)
-        if (cc__load_relaxed(&table->handles[i]) != NULL) return;
-    thread->slots[CC__SLOT_SMR] = NULL;
-    atomic_signal_fence(memory_order_seq_cst); /* this thread's signal handler finds it whole or not at all */
-    free(table);
+        if (cc__table_at(table, i) != NULL) return;
+    cc__table_drop(&thread->slots[CC__SLOT_SMR]);
 }
 
-/* Gives a handle back, from its own thread. pre: its domain's `leaving` was raised, so that the domain is not destroyed. */
+/* Gives a handle back, from its own thread. pre: its domain's `leaving` was raised, so that the domain is not
+ * destroyed. */
 static void leave(cc__smr_handle_t *handle) {
     cc_smr_t *domain = handle->domain;
     handle->inner.searching = 0;
@@ -172,15 +151,12 @@ static void end_thread(cc__thread_t *thread) {
     for (;;) {
         cc__smr_handle_t *handle = NULL;
         cc__mutex_lock(&cc__smr_registry_lock);
-        cc__smr_table_t *table = thread->slots[CC__SLOT_SMR];
-        for (size_t i = 0; table != NULL && i < table->capacity && handle == NULL; i++)
-            handle = cc__load_relaxed(&table->handles[i]);
-        if (handle != NULL) {
+        cc__table_t *table = thread->slots[CC__SLOT_SMR];
+        for (size_t i = 0; table != NULL && i < table->capacity && handle == NULL; i++) handle = cc__table_at(table, i);
+        if (handle != NULL)
             handle->domain->leaving++;
-        } else { /* a table without handles: others destroyed their domains */
-            thread->slots[CC__SLOT_SMR] = NULL;
-            free(table);
-        }
+        else /* a table without handles: others destroyed their domains */
+            cc__table_drop(&thread->slots[CC__SLOT_SMR]);
         cc__mutex_unlock(&cc__smr_registry_lock);
         if (handle == NULL) return;
         leave(handle);
@@ -207,7 +183,8 @@ static void enlist(cc_smr_t *domain) {
     bool taken = true;
     for (domain->index = 0; taken; domain->index += taken) {
         taken = false;
-        for (cc_smr_t *other = cc__smr_domains; other != NULL; other = other->next) taken |= other->index == domain->index;
+        for (cc_smr_t *other = cc__smr_domains; other != NULL; other = other->next)
+            taken |= other->index == domain->index;
     }
     cc_smr_t **link = &cc__smr_domains;
     while (*link != NULL) link = &(*link)->next;
@@ -239,8 +216,8 @@ cc_smr_t *cc_smr_create(cc_smr_scheme_t scheme, const cc_smr_options_t *options)
     domain->step = domain->asymmetric ? 64 : domain->threshold / 4;
     if (domain->step < 1) domain->step = 1;
     if (domain->step > domain->threshold) domain->step = domain->threshold;
-    /* A batch is freed while the rest of the next is gathered, little by little: what is freed is taken again while it is in the
-     * first cache. */
+    /* A batch is freed while the rest of the next is gathered, little by little: what is freed is taken again while it
+     * is in the first cache. */
     domain->budget = domain->asymmetric ? domain->step + domain->step / 4 : (size_t)chosen.reclaim_per_poll;
     if (domain->budget < 2) domain->budget = 2; /* fewer than are retired meanwhile would never come to an end */
     domain->capacity = domain->threshold + 64;
@@ -266,8 +243,8 @@ static bool delist(cc_smr_t *domain) {
         CC__SMR_EACH_HANDLE(domain, handle) {
             cc__thread_t *owner = cc__load_relaxed(&handle->owner);
             if (owner == NULL || owner == cc__thread_self) continue; /* free functions may use the caller's */
-            cc__smr_table_t *table = owner->slots[CC__SLOT_SMR];
-            cc__store_relaxed(&table->handles[domain->index], NULL);
+            cc__table_t *table = owner->slots[CC__SLOT_SMR];
+            cc__store_relaxed(&table->entries[domain->index], NULL);
         }
         cc_smr_t **link = &cc__smr_domains;
         while (*link != domain) link = &(*link)->next;
@@ -295,7 +272,7 @@ int cc_smr_destroy(cc_smr_t *domain) {
 
     cc__thread_t *thread = cc__thread_self;
     cc__mutex_lock(&cc__smr_registry_lock);
-    cc__smr_table_t *table = thread != NULL ? thread->slots[CC__SLOT_SMR] : NULL;
+    const cc__table_t *table = thread != NULL ? thread->slots[CC__SLOT_SMR] : NULL;
     if (table != NULL && domain->index < table->capacity) forget(thread, domain->index);
     cc__mutex_unlock(&cc__smr_registry_lock);
     CC__SMR_EACH_HANDLE(domain, handle) {
@@ -320,23 +297,23 @@ uint64_t cc_smr_id(const cc_smr_t *domain) {
 
 /* ---- the calls that are inlined, as functions -------------------------------------------------------------------- */
 
-void (cc_smr_enter)(cc_smr_thread_t *self) {
+void(cc_smr_enter)(cc_smr_thread_t *self) {
     cc_smr_enter_inline(self);
 }
 
-void (cc_smr_exit)(cc_smr_thread_t *self) {
+void(cc_smr_exit)(cc_smr_thread_t *self) {
     cc_smr_exit_inline(self);
 }
 
-void *(cc_smr_protect)(cc_smr_thread_t *self, const void *address) {
+void *(cc_smr_protect)(cc_smr_thread_t * self, const void *address) {
     return cc_smr_protect_inline(self, address);
 }
 
-void *(cc_smr_alloc_node)(cc_smr_thread_t *self, size_t size) {
+void *(cc_smr_alloc_node)(cc_smr_thread_t * self, size_t size) {
     return cc_smr_alloc_node_inline(self, size);
 }
 
-void (cc_smr_retire)(cc_smr_thread_t *self, void *node, size_t size, cc_smr_free_function_t *free_function) {
+void(cc_smr_retire)(cc_smr_thread_t *self, void *node, size_t size, cc_smr_free_function_t *free_function) {
     cc_smr_retire_inline(self, node, size, free_function);
 }
 
@@ -377,8 +354,8 @@ static void after_fork_in_child(void) {
     }
 }
 
-CC__AT_FORK(CC__FORK_SMR, .locks = &cc__smr_registry_lock, .count = 1, .before = before_fork, .in_child = after_fork_in_child,
-            .after = after_fork);
+CC__AT_FORK(CC__FORK_SMR, .locks = &cc__smr_registry_lock, .count = 1, .before = before_fork,
+            .in_child = after_fork_in_child, .after = after_fork);
 
 __attribute__((constructor)) static void set_handlers(void) {
     cc__thread_at_exit(CC__SLOT_SMR, end_thread);

@@ -1,9 +1,9 @@
 /* smr/smr_internal.h: what the files of smr/ share: domains, handles, and groups of nodes that wait to be freed.
  *
- * A node's way. Retired, it is noted in its thread's *fill*, an array. When that is full it is sealed: the epoch is advanced, and the
- * sealed nodes were all unlinked by the end of the old epoch. When the next batch is nearly full the thread looks at all
- * reservations, and what none of them covers is freed, a few nodes with each step of retiring; the rest is linked into a *group*,
- * which is looked at again with each later batch.
+ * A node's way. Retired, it is noted in its thread's *fill*, an array. When that is full it is sealed: the epoch is
+ * advanced, and the sealed nodes were all unlinked by the end of the old epoch. When the next batch is nearly full the
+ * thread looks at all reservations, and what none of them covers is freed, a few nodes with each step of retiring; the
+ * rest is linked into a *group*, which is looked at again with each later batch.
  *
  * Locks, in the order in which they are taken: cc__smr_registry_lock, a domain's lock, alloc/'s thread lock. */
 #ifndef CC_SMR_INTERNAL_H
@@ -15,6 +15,7 @@
 #include "../base/atomics.h"
 #include "../base/histogram.h"
 #include "../base/os.h"
+#include "../base/table.h"
 
 typedef struct cc_smr_header cc__smr_node_t;
 typedef struct cc__smr_handle cc__smr_handle_t;
@@ -34,8 +35,8 @@ typedef struct cc__smr_group {
     uint64_t retired, oldest, youngest;
 } cc__smr_group_t;
 
-/* By growing `retired`. When there is no room two neighbours become one, so that a group may say a later epoch than its nodes
- * were unlinked in: they are kept longer, by sections that began between the two. */
+/* By growing `retired`. When there is no room two neighbours become one, so that a group may say a later epoch than its
+ * nodes were unlinked in: they are kept longer, by sections that began between the two. */
 enum { CC__SMR_GROUPS = 16 };
 typedef struct cc__smr_groups {
     size_t count;
@@ -52,8 +53,8 @@ void cc__smr_drop_empty_groups(cc__smr_groups_t *groups);
 
 /* How a scheme differs from the others. */
 typedef struct cc__smr_scheme {
-    /* Up to which birth epoch the section that `reader` began in epoch `lower` keeps nodes that were unlinked after that; 0: none.
-     * NULL: nothing is ever freed. */
+    /* Up to which birth epoch the section that `reader` began in epoch `lower` keeps nodes that were unlinked after
+     * that; 0: none. NULL: nothing is ever freed. */
     uint64_t (*reach)(cc__smr_handle_t *looker, cc__smr_handle_t *reader, uint64_t lower);
     bool interrupts; /* its handles have search phases */
 } cc__smr_scheme_t;
@@ -74,15 +75,15 @@ struct cc__smr_handle {
     cc__smr_handle_t *next_free; /* under the domain's lock */
 
     /* The owner's alone, like the groups. */
-    cc__smr_node_t **arrays;    /* two of domain->capacity places; one is filled, the other sealed or empty */
-    cc__smr_node_t **sealed;    /* the next sealed node */
+    cc__smr_node_t **arrays; /* two of domain->capacity places; one is filled, the other sealed or empty */
+    cc__smr_node_t **sealed; /* the next sealed node */
     cc__smr_node_t **sealed_end;
-    uint64_t sealed_epoch;      /* the sealed nodes were unlinked by its end */
-    uint64_t sealed_horizon;    /* once looked: those born later are free */
+    uint64_t sealed_epoch;   /* the sealed nodes were unlinked by its end */
+    uint64_t sealed_horizon; /* once looked: those born later are free */
     bool looked;
-    _Atomic(bool) collecting;   /* inside a collection; a forked child reads it */
-    cc__smr_list_t overflow;    /* retired by free functions meanwhile */
-    cc__smr_list_t ready;       /* to be freed */
+    _Atomic(bool) collecting; /* inside a collection; a forked child reads it */
+    cc__smr_list_t overflow;  /* retired by free functions meanwhile */
+    cc__smr_list_t ready;     /* to be freed */
     cc__smr_groups_t groups;
     cc__smr_group_t pinned; /* of the sealed nodes, those that a reservation covers */
 
@@ -92,10 +93,10 @@ struct cc__smr_handle {
     uint64_t asked_at; /* the epoch of the last request */
 
     /* Statistics: written by the owner. */
-    _Atomic(uint64_t) seals; /* odd while a fill is being counted over */
-    _Atomic(uint64_t) held_nodes, held_bytes; /* sealed, in groups and ready */
+    _Atomic(uint64_t) seals;                       /* odd while a fill is being counted over */
+    _Atomic(uint64_t) held_nodes, held_bytes;      /* sealed, in groups and ready */
     uint64_t unpublished_nodes, unpublished_bytes; /* freed since the domain's sums were brought up to date */
-    uint64_t retired_before;                  /* retired_nodes when the thread took the handle */
+    uint64_t retired_before;                       /* retired_nodes when the thread took the handle */
     uint64_t neutralized_before;
     struct {
 #define CC__FIELD(name) _Atomic(uint64_t) name;
@@ -143,7 +144,8 @@ struct cc_smr {
 
     /* Delays. */
     _Atomic(bool) recording;
-    _Atomic(uint64_t) *_Atomic delays; /* CC__HISTOGRAM_SIZE buckets, in steps of stamps; NULL before they are recorded */
+    _Atomic(uint64_t)
+        *_Atomic delays; /* CC__HISTOGRAM_SIZE buckets, in steps of stamps; NULL before they are recorded */
     _Atomic(uint64_t) delay_sum, delay_max;
 
     cc_smr_t *next; /* in the list of living domains, oldest first; under the registry's lock */
@@ -156,17 +158,14 @@ enum { CC__SMR_STAMP_SHIFT = 10 }; /* stamps are in 1024 ns */
 extern cc__mutex_t cc__smr_registry_lock;
 extern cc_smr_t *cc__smr_domains;
 
-/* A thread's handles by the domains' indexes; the thread record's slot points to it. Written under the registry's lock; the owner
- * and its signal handler read it without. */
-typedef struct cc__smr_table {
-    size_t capacity;
-    cc__smr_handle_t *_Atomic handles[];
-} cc__smr_table_t;
+/* CC__SLOT_SMR of a thread record is a table of the thread's handles by their domains' indexes. It is written under the
+ * registry's lock; the owner and its signal handler read it without. */
 
 /* Walks all handles that were ever given out. */
 #define CC__SMR_EACH_HANDLE(domain, handle) \
     for (cc__smr_chunk_t *chunk_ = (domain)->first; chunk_ != NULL; chunk_ = cc__load_acquire(&chunk_->next)) \
-        for (cc__smr_handle_t *handle = chunk_->handles, *end_ = handle + cc__load_acquire(&chunk_->used); handle < end_; handle++)
+        for (cc__smr_handle_t *handle = chunk_->handles, *end_ = handle + cc__load_acquire(&chunk_->used); \
+             handle < end_; handle++)
 
 static inline cc__smr_handle_t *cc__smr_handle(const cc_smr_thread_t *self) {
     return (cc__smr_handle_t *)(uintptr_t)self;
@@ -175,8 +174,8 @@ static inline cc__smr_handle_t *cc__smr_handle(const cc_smr_thread_t *self) {
 /* Frees what can be freed now. pre: the owner calls it, outside any section. */
 void cc__smr_flush(cc__smr_handle_t *handle);
 
-/* Moves all that a handle has to the domain's orphans. pre: the domain's lock is held and the owner calls it or is gone; or nobody
- * else uses the domain. */
+/* Moves all that a handle has to the domain's orphans. pre: the domain's lock is held and the owner calls it or is
+ * gone; or nobody else uses the domain. */
 void cc__smr_abandon(cc__smr_handle_t *handle);
 
 /* Frees all orphans, whatever is reserved. pre: nobody else uses the domain. */
