@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import graphlib
 import importlib.util
 import os
 import re
@@ -58,7 +59,7 @@ VALGRIND = (
 VARIANTS = {
     "release": Variant(("-O2", "-g1")),
     "debug": Variant(("-O0", "-g", "-DCC_DEBUG")),
-    "nostats": Variant(("-O2", "-g1", "-DCC_ALLOC_STATS=0")),
+    "nostats": Variant(("-O2", "-g1", "-DCC_ALLOC_STATS=0", "-DCC_CACHE_LINE_SIZE=128")),
     "fault": Variant(("-O1", "-g", "-DCC_FAULT_INJECTION"), only=True),
     "fault-libc": Variant(
         ("-O1", "-g", "-DCC_FAULT_INJECTION", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
@@ -277,6 +278,31 @@ def test_malloc_inside_is_the_process_own():
     assert names & {"malloc", "free", "calloc", "realloc", "posix_memalign", "strdup", "_Znwm", "_ZdlPv"} == set()
 
 
+def needs() -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Where each name of the library is defined, and the names that each of its objects takes from outside."""
+    library("debug").result()
+    found = {path.stem: symbols(path) for path in sorted((BUILD / "debug" / "objects").glob("*.o"))}
+    defined = {name: stem for stem, pairs in found.items() for kind, name in pairs if kind.isupper() and kind != "U"}
+    return defined, {stem: {name for kind, name in pairs if kind == "U"} for stem, pairs in found.items()}
+
+
+def test_no_two_files_need_each_other():
+    """Arrows between files point one way: calls and addresses, as the objects tell them."""
+    defined, needed = needs()
+    graph = {stem: {defined[name] for name in names if name in defined} - {stem} for stem, names in needed.items()}
+    assert graph["methods_core"] >= {"methods_backends", "methods_faults"}
+    graphlib.TopologicalSorter(graph).prepare()  # raises an error that names the circle
+
+
+def test_inner_names_are_needed_elsewhere():
+    """What only its own file uses is static. Some names are there for a test."""
+    defined, needed = needs()
+    used = set().union(*needed.values())
+    tests = "".join(path.read_text() for path in PROGRAMS.values())
+    alone = {name for name in defined if name.startswith("cc__") and name not in used}
+    assert {name for name in alone if not re.search(rf"\b{name}\b", tests)} == set()
+
+
 LOCK = re.compile(r"^(?:static )?cc__mutex_t ([^;()]+);", re.MULTILINE)
 
 
@@ -289,20 +315,33 @@ def test_every_lock_of_a_file_is_held_over_a_fork(path):
     assert names - told - let_go == set()
 
 
+NODES = r"""
+#include <cc/alloc.h>
+#include <stdint.h>
+#include <stdio.h>
+_Static_assert(CC_CACHE_LINE_SIZE == 128 && CC_ALLOC_STATS == 0, "as the library was built");
+int main(void) {
+    int elsewhere = 0;
+    for (int i = 0; i < 100; i++) elsewhere += (uintptr_t)cc_alloc_node(24) % 128 != 0;
+    printf("%d\n", elsewhere);
+}
+"""
+
+
 def test_installed_headers_know_how_the_library_was_built(tmp_path):
-    values = build.configuration(["-DCC_CACHE_LINE_SIZE=128", "-DCC_ALLOC_STATS=0"])
+    """A program that is compiled without the library's flags has its nodes begin at the library's cache lines."""
+    values = build.configuration(list(VARIANTS["nostats"].flags))
     assert values == {"CC_CACHE_LINE_SIZE": 128, "CC_ALLOC_STATS": 0}
     build.install_headers(tmp_path / "include", values)
     build.write_pkg_config(tmp_path / "lib" / "pkgconfig", "1.0", values)
     assert "\ncache_line_size=128\nalloc_stats=0\n" in (tmp_path / "lib" / "pkgconfig" / "libcc.pc").read_text()
-    source = tmp_path / "user.c"
-    source.write_text(
-        '#include "cc/alloc.h"\n_Static_assert(CC_CACHE_LINE_SIZE == 128 && CC_ALLOC_STATS == 0, "as built");\n'
-    )
-    command = [*build.compiler(), f"-I{tmp_path / 'include'}", *WARNINGS, "-fsyntax-only", source]
-    build.run(command)
+    (tmp_path / "nodes.c").write_text(NODES)
+    command = [*build.compiler(), f"-I{tmp_path / 'include'}", *WARNINGS, tmp_path / "nodes.c"]
+    shared = library("nostats").result()
+    build.run([*command, shared, f"-Wl,-rpath,{shared.parent}", "-o", tmp_path / "nodes"])
+    assert subprocess.run([tmp_path / "nodes"], check=True, capture_output=True, text=True).stdout == "0\n"
     with pytest.raises(RuntimeError, match="the library was built with CC_CACHE_LINE_SIZE=128"):
-        build.run([*command, "-DCC_CACHE_LINE_SIZE=64"])
+        build.run([*command, "-fsyntax-only", "-DCC_CACHE_LINE_SIZE=64"])
 
 
 def test_inlines_are_used_and_may_be_left_out(tmp_path):
