@@ -52,7 +52,7 @@ static void handle(int signal_number) {
         (atomic_compare_exchange_strong_explicit(&state, &expected, CAME, memory_order_acq_rel, memory_order_acquire) ||
          expected == CAME)) {
         cc__os_wake(&state, true);
-    } else { /* a forked child, or nobody watches any more: as if there were no handler; it comes when this one returns */
+    } else { /* a forked child, or nobody watches any more: as without a handler, it comes when this one returns */
         if (is_ours()) set(SIG_DFL);
         (void)raise(signal_number);
     }
@@ -93,7 +93,8 @@ int cc_sigterm_watch(void (*function)(void *), void *context) {
 }
 
 void cc_sigterm_rearm(void) {
-    if (atomic_load_explicit(&state, memory_order_relaxed) == WATCHING && getpid() == process && is_default()) set(handle);
+    if (atomic_load_explicit(&state, memory_order_relaxed) == WATCHING && getpid() == process && is_default())
+        set(handle);
 }
 
 void cc_sigterm_unwatch(void) {
@@ -101,7 +102,8 @@ void cc_sigterm_unwatch(void) {
     if (atomic_load_explicit(&state, memory_order_relaxed) == IDLE) return;
     uint32_t expected = WATCHING;
     /* release: pairs with the thread's acquire. CAME: it has the signal, and the process dies while this waits. */
-    (void)atomic_compare_exchange_strong_explicit(&state, &expected, ENDING, memory_order_release, memory_order_relaxed);
+    (void)atomic_compare_exchange_strong_explicit(&state, &expected, ENDING, memory_order_release,
+                                                  memory_order_relaxed);
     if (getpid() == process) {
         cc__os_wake(&state, true);
         (void)pthread_join(thread, NULL);
