@@ -16,11 +16,5 @@ void SetLastError(DWORD code) {
 
 cc__mutex_t cc__platform_locks[CC__PLATFORM_LOCKS];
 
-/* Threads that were in a call of a heap are none of the child's. */
-static void forget_calls(void) {
-    for (cc__platform_shard_t *shard = cc__platform_shards(); shard != NULL; shard = shard->next)
-        cc__store_relaxed(&shard->heap, NULL);
-}
-
 CC__AT_FORK(CC__FORK_PLATFORM, .locks = cc__platform_locks, .count = CC__PLATFORM_LOCKS,
-            .stride = sizeof *cc__platform_locks, .in_child = forget_calls);
+            .stride = sizeof *cc__platform_locks);

@@ -198,12 +198,22 @@ static void give_back(header_t *header, size_t old, size_t size) {
     if (end > begin) cc__os_discard((void *)begin, end - begin);
 }
 
+/* As cc_realloc for a block that was resized where it is, so that nobody knows the size that it was asked for. */
+static header_t *move(header_t *header, size_t old, size_t size) {
+    header_t *moved = cc_alloc(sizeof *header + size);
+    if (moved == NULL) return NULL;
+    memcpy(moved, header, sizeof *header + (old < size ? old : size));
+    moved->word &= ~CC__BLOCK_RESIZED;
+    cc_free_unsized(header);
+    return moved;
+}
+
 /* A block that becomes smaller stays where it is when it is large: programs count on it, since Windows' heaps do so. A
  * small one may move to where it takes less. */
 enum { STAYS_ABOVE = 16 * 1024 };
 
 static header_t *resize(heap_t *heap, header_t *header, size_t size, DWORD flags) {
-    size_t old = cc__block_size(header), known = sizeof *header + old;
+    size_t old = cc__block_size(header);
     if ((flags & HEAP_REALLOC_IN_PLACE_ONLY) != 0 || size == old || (size < old && old > STAYS_ABOVE)) {
         if (size > old && !expand(heap, header, size)) return NULL;
         if (size < old) give_back(header, old, size);
@@ -211,10 +221,8 @@ static header_t *resize(heap_t *heap, header_t *header, size_t size, DWORD flags
         return header;
     }
     if (heap->blocks != NULL) return cc__heap_realloc(heap->blocks, header, sizeof *header + size);
-    if ((header->word & CC__BLOCK_RESIZED) != 0) known = cc_usable_size(header);
-    header = cc_realloc(header, known, sizeof *header + size);
-    if (header != NULL) header->word &= ~CC__BLOCK_RESIZED;
-    return header;
+    if ((header->word & CC__BLOCK_RESIZED) != 0) return move(header, old, size);
+    return cc_realloc(header, sizeof *header + old, sizeof *header + size);
 }
 
 /* The block resized, or NULL after a failure. */

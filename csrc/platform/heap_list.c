@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/fork.h"
 #include "../base/mappings.h"
 #include "cc/alloc.h"
 
@@ -80,6 +81,14 @@ void cc__heap_lock(heap_t *heap) {
     for (cc__platform_shard_t *shard = cc__platform_shards(); shard != NULL; shard = shard->next)
         while (cc__load_acquire(&shard->heap) == heap) cc__os_yield(); /* pairs with the release store in leave() */
 }
+
+/* Threads that were in a call of a heap are none of the child's. */
+static void forget_calls(void) {
+    for (cc__platform_shard_t *shard = cc__platform_shards(); shard != NULL; shard = shard->next)
+        cc__store_relaxed(&shard->heap, NULL);
+}
+
+CC__AT_FORK(CC__FORK_PLATFORM_HEAPS, .in_child = forget_calls);
 
 bool cc__heap_unlock(heap_t *heap) {
     if (cc__load_relaxed(&heap->owner) != cc__heap_this_thread()) return false;

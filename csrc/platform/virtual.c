@@ -20,11 +20,11 @@ static void unlock(void) {
 
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
-void *cc__range_address(const range_t *range) {
+static void *address_of(const range_t *range) {
     return (void *)(range->region->base + range->first * cc__os_page_size());
 }
 
-size_t cc__range_bytes(const range_t *range) {
+static size_t bytes_of(const range_t *range) {
     return range->count * cc__os_page_size();
 }
 
@@ -48,7 +48,7 @@ bool cc__range_is_committed(const range_t *range) {
 DWORD cc__range_protect(const range_t *range, DWORD protect) {
     unsigned access = cc__protection_access(protect);
     if ((access & ~range->region->most) != 0) return ERROR_INVALID_PARAMETER;
-    if (cc__os_protect(cc__range_address(range), cc__range_bytes(range), access) != CC_OK)
+    if (cc__os_protect(address_of(range), bytes_of(range), access) != CC_OK)
         return ERROR_NOT_ENOUGH_MEMORY;
     protect = (protect & ~(DWORD)PROTECT_CACHING) | (range->region->protect & PROTECT_CACHING);
     uint16_t *pages = &range->region->pages[range->first];
@@ -122,7 +122,7 @@ void cc__region_release(region_t *region) {
 /* pre: the lock is held. */
 static void *commit(const range_t *range, DWORD protect) {
     DWORD error = cc__range_protect(range, protect);
-    return error == NO_ERROR ? cc__range_address(range) : cc__platform_fail(error);
+    return error == NO_ERROR ? address_of(range) : cc__platform_fail(error);
 }
 
 /* pre: the lock is held. */
@@ -139,7 +139,7 @@ static void *reserve_and_commit(LPVOID address, SIZE_T size, DWORD type, DWORD p
 /* Pages that are only reserved have nothing that could be dropped. pre: the lock is held. */
 static void *reset(const range_t *range) {
     size_t page = cc__os_page_size();
-    char *address = cc__range_address(range);
+    char *address = address_of(range);
     for (size_t i = 0; i < range->count; i++)
         if (range->region->pages[range->first + i] != 0) cc__os_reset(address + i * page, page);
     return address;
@@ -185,7 +185,7 @@ static DWORD decommit_at(LPVOID address, SIZE_T size) {
     if (region != NULL && region->type != MEM_PRIVATE) return ERROR_INVALID_PARAMETER;
     if (region == NULL || (size == 0 && region->base != (uintptr_t)address)) return ERROR_INVALID_ADDRESS;
     if (size != 0 && !cc__range_find(&range, address, size)) return ERROR_INVALID_PARAMETER;
-    if (cc__os_decommit(cc__range_address(&range), cc__range_bytes(&range)) != CC_OK) return ERROR_NOT_ENOUGH_MEMORY;
+    if (cc__os_decommit(address_of(&range), bytes_of(&range)) != CC_OK) return ERROR_NOT_ENOUGH_MEMORY;
     for (size_t i = 0; i < range.count; i++) region->pages[range.first + i] = 0;
     return NO_ERROR;
 }

@@ -20,8 +20,6 @@ typedef struct range {
 /* All pages that have a byte of address .. address + size - 1. False when they are not all in one region. pre: size >
  * 0. */
 bool cc__range_find(range_t *range, LPCVOID address, SIZE_T size);
-void *cc__range_address(const range_t *range);
-size_t cc__range_bytes(const range_t *range);
 bool cc__range_is_committed(const range_t *range);
 
 /* Gives the pages a protection, for the system and in the table. NO_ERROR or the code. */

@@ -9,7 +9,8 @@ _Alignas(CC_CACHE_LINE_SIZE) _Atomic(uint64_t) cc__profile_config[CC_PROFILE_DOM
 
 #define sessions cc__sessions
 
-cc__session_t cc__session(bool exact, double rate, double interval) {
+/* Exact, or sampled by bytes where interval > 0, else by rate. */
+static cc__session_t session_of(bool exact, double rate, double interval) {
     if (exact) return (cc__session_t){.exact = true};
     if (interval > 0) return (cc__session_t){.interval = interval, .scale = -interval};
     return rate > 0 ? (cc__session_t){.rate = rate, .weight = 1 / rate, .scale = 1 / log1p(-rate)} : (cc__session_t){0};
@@ -42,7 +43,7 @@ void cc__session_begin(const cc__wanted_t *wanted) {
     sessions.domains = wanted->domains != 0 ? sessions.domains | wanted->domains : 0;
     sessions.stack_depth = wanted->stack_depth;
     sessions.present++;
-    sessions.all[sessions.present] = cc__session(wanted->exact, wanted->rate, wanted->interval);
+    sessions.all[sessions.present] = session_of(wanted->exact, wanted->rate, wanted->interval);
     if (wanted->domains == 0) {
         sessions.exact_before = false;
         sessions.exact_since = 0;

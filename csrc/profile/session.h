@@ -44,9 +44,6 @@ typedef struct cc__session {
     double scale;    /* what the logarithm of a uniform number is multiplied by to give a distance */
 } cc__session_t;
 
-/* A session of this kind: exact, or sampled by bytes where interval > 0, else by rate. */
-cc__session_t cc__session(bool exact, double rate, double interval);
-
 /* What the active profiles ask for, all together. */
 typedef struct cc__wanted {
     unsigned domains; /* bits; 0: there is no active profile */

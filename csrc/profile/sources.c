@@ -8,7 +8,7 @@
 #define TEXTS(id, name, kind, about) [CC_PROFILE_##id] = {#name, about, CC_PROFILE_KIND_##kind},
 
 CC_PROFILE_DOMAIN_LIST(DECLARE)
-const cc__source_t *const cc__sources[CC_PROFILE_DOMAINS] = {CC_PROFILE_DOMAIN_LIST(ROW)};
+static const cc__source_t *const sources[CC_PROFILE_DOMAINS] = {CC_PROFILE_DOMAIN_LIST(ROW)};
 
 static const struct {
     const char *name, *about;
@@ -35,14 +35,14 @@ unsigned cc_profile_domain_by_name(const char *name) {
 
 void cc__sources_attach(unsigned domains) {
     for (unsigned domain = 0; domain < CC_PROFILE_DOMAINS; domain++)
-        if (cc__sources[domain]->attach != NULL) cc__sources[domain]->attach((domains >> domain & 1) != 0);
+        if (sources[domain]->attach != NULL) sources[domain]->attach((domains >> domain & 1) != 0);
 }
 
 /* All sizes of a small bin take the same block: no allocator's classes are closer than 8 bytes. */
 double cc__source_small_blocks(unsigned domain, unsigned bin, double count) {
     if (count == 0) return 0;
     uint64_t limit = cc_profile_bin_limit(bin);
-    return count * (double)cc__sources[domain]->block_size(limit > 0 ? limit : 1);
+    return count * (double)sources[domain]->block_size(limit > 0 ? limit : 1);
 }
 
 double cc__source_large_padding(unsigned domain, unsigned bin, double count) {
@@ -52,7 +52,7 @@ double cc__source_large_padding(unsigned domain, unsigned bin, double count) {
     double sum = 0;
     for (unsigned i = 0; i < SAMPLES; i++) {
         uint64_t size = limit - i * step - i;
-        sum += (double)(cc__sources[domain]->block_size(size) - size);
+        sum += (double)(sources[domain]->block_size(size) - size);
     }
     return count * sum / SAMPLES;
 }

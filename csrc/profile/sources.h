@@ -1,10 +1,8 @@
-/* profile/sources.h: the table of sources, by domain. */
+/* profile/sources.h: what is asked of a domain's source, by the table of sources. */
 #ifndef CC_PROFILE_SOURCES_H
 #define CC_PROFILE_SOURCES_H
 
 #include "source.h"
-
-extern const cc__source_t *const cc__sources[CC_PROFILE_DOMAINS];
 
 /* Begins or ends that calls come to the taps of these domains (bits), where the recorder does that. pre: lock held. */
 void cc__sources_attach(unsigned domains);

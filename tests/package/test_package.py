@@ -333,6 +333,31 @@ def test_a_foreign_libcc_is_a_clear_import_error(foreign_libraries, kind, how):
         assert "has ABI 99, this extension was built for ABI 1" in result.stdout
 
 
+BUILD_WITHOUT_STATISTICS = """
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+import build
+print(build.build_libcc(pathlib.Path(sys.argv[2]), flags=["-O0", "-DCC_ALLOC_STATS=0"], libc_backend=True))
+"""
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_statistics_that_were_left_out_cannot_be_enabled(tmp_path):
+    library = output_of(BUILD_WITHOUT_STATISTICS, ROOT / "csrc", tmp_path).strip()
+    code = """
+        from concurrent_collections import config
+        config.enable_alloc_statistics = False
+        try:
+            config.enable_alloc_statistics = True
+        except RuntimeError as error:
+            print(error, config.enable_alloc_statistics)
+        """
+    expected = "enable_alloc_statistics is True, but this libcc was built without statistics (CC_ALLOC_STATS=0): "
+    text = output_of(code, environment={"LD_PRELOAD": library})
+    assert text == expected + "expected False, or another build False\n"
+
+
 def test_the_source_tree_is_not_mistaken_for_the_package(tmp_path):
     """As when Python is started in a clone of the repository."""
     shutil.copytree(

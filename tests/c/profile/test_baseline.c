@@ -190,7 +190,7 @@ static void test_rate_beside_interval(void) {
     cc_profile_t *rate = start_with(options);
     options.sample_interval = 1024;
     cc_profile_t *bytes = start_with(options);
-    for (int i = 0; i < SCALED(20000); i++) cc_free(cc_alloc(100 + (size_t)i % 400), 0);
+    for (int i = 0; i < SCALED(20000); i++) cc_free(cc_alloc(100 + (size_t)i % 400), 100 + (size_t)i % 400);
     for (int i = 0; i < 2; i++) {
         cc_profile_snapshot_t *snapshot = read_checked(i == 0 ? rate : bytes);
         double deviation = sqrt(snapshot->domains[0].alloc_count_variance);
@@ -208,7 +208,7 @@ static void test_exact_figures_are_whole_after_sampled_ones(void) {
     cc_profile_options_t options = exact_options(BIT_RUNTIME);
     options.sample_interval = 777;
     cc_profile_t *profile = start_with(options);
-    for (size_t i = 0; i < 1000; i++) cc_free(cc_alloc(1 + i * 7 % 3000), 0);
+    for (size_t i = 0; i < 1000; i++) cc_free(cc_alloc(1 + i * 7 % 3000), 1 + i * 7 % 3000);
     cc_profile_free(profile);
     profile = start_exact(BIT_RUNTIME);
     for (size_t i = 1; i <= 100; i++) cc_free(cc_alloc(i), i);

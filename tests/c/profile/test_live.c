@@ -24,7 +24,7 @@ static void test_cap_and_order(void) {
     CHECK_EQUAL(cc_profile_live(profile, SIZE_MAX, &live), CC_ERROR_MEMORY);
 #endif
     CHECK(live == NULL);
-    for (size_t i = 0; i < BLOCKS; i++) cc_free(blocks[i], 1);
+    for (size_t i = 0; i < BLOCKS; i++) cc_free_unsized(blocks[i]);
     cc_profile_free(profile);
 }
 
