@@ -81,7 +81,8 @@ VARIANTS = {
         environment={"TSAN_OPTIONS": "allocator_may_return_null=1:halt_on_error=1"},
     ),
     "valgrind": Variant(
-        ("-O1", "-g", "-DCC_VALGRIND", "-DCHECK_VALGRIND", "-DCHECK_DIVISOR=50"), libc=True, runner=VALGRIND, needs="valgrind"
+        ("-O1", "-g", "-DCC_VALGRIND", "-DCHECK_VALGRIND", "-DCHECK_DIVISOR=50"),
+        libc=True, runner=VALGRIND, needs="valgrind",
     ),
 }  # fmt: skip
 
@@ -154,7 +155,8 @@ def compile_program(path: Path, name: str) -> Path:
     build.run(
         [
             *compiler, "-std=gnu++17" if cpp else "-std=gnu11", "-pthread", *WARNINGS, *variant.flags, *backend,
-            f"-I{build.INCLUDE}", f"-I{build.CSRC}", path, *link, *(f"-l{other}" for other in libraries(path)), "-ldl", "-lm",
+            f"-I{build.INCLUDE}", f"-I{build.CSRC}", path, *link,
+            *(f"-l{other}" for other in libraries(path)), "-ldl", "-lm",
             *build.listing_inputs(target), "-o", partial,
         ]
     )  # fmt: skip
@@ -219,8 +221,8 @@ def test_use_after_free_is_reported(variant, complaint, way):
 
 
 REGION_FAULTS = [
-    "arena rewind", "arena reset", "arena gap", "heap release", "heap top", "heap empty", "heap gap", "pool free", "pool gap",
-    "pool shared free", "pool shared gap", "pool shared exact free",
+    "arena rewind", "arena reset", "arena gap", "heap release", "heap top", "heap empty", "heap gap", "pool free",
+    "pool gap", "pool shared free", "pool shared gap", "pool shared exact free",
 ]  # fmt: skip
 
 
