@@ -142,9 +142,15 @@ PyObject *cc_python_region_close(PyObject *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-PyObject *cc_python_region_exit(PyObject *self, PyObject *unused) {
-    (void)unused;
-    return cc_python_region_close(self, NULL);
+PyObject *cc_python_region_leave(PyObject *done, PyObject *exception) {
+    bool passes = PyTuple_GET_SIZE(exception) != 0 && PyTuple_GET_ITEM(exception, 0) != Py_None;
+    if (done != NULL || !passes || !PyErr_ExceptionMatches(PyExc_BufferError)) return done;
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+PyObject *cc_python_region_exit(PyObject *self, PyObject *exception) {
+    return cc_python_region_leave(cc_python_region_close(self, NULL), exception);
 }
 
 PyObject *cc_python_region_enter(PyObject *self, PyObject *unused) {
@@ -375,15 +381,15 @@ static PyMethodDef pool_methods[] = {
 static PyGetSetDef region_properties[] = {
     {"closed", cc_python_region_closed, NULL, "Whether close() has been called (bool).", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
-static PyType_Slot arena_slots[] = {{Py_tp_doc, "See memory.Arena."}, {Py_tp_init, arena_init},
-                                    {Py_tp_dealloc, cc_python_region_dealloc},  {Py_tp_methods, arena_methods},
-                                    {Py_tp_getset, region_properties}, {0, NULL}};
-static PyType_Slot heap_slots[] = {{Py_tp_doc, "See memory.Heap."},  {Py_tp_init, heap_init},
-                                   {Py_tp_dealloc, cc_python_region_dealloc},  {Py_tp_methods, heap_methods},
-                                   {Py_tp_getset, region_properties}, {0, NULL}};
-static PyType_Slot pool_slots[] = {{Py_tp_doc, "See memory.Pool."},  {Py_tp_init, pool_init},
-                                   {Py_tp_dealloc, cc_python_region_dealloc},  {Py_tp_methods, pool_methods},
-                                   {Py_tp_getset, region_properties}, {0, NULL}};
+static PyType_Slot arena_slots[] = {{Py_tp_doc, "See memory.Arena."},          {Py_tp_init, arena_init},
+                                    {Py_tp_dealloc, cc_python_region_dealloc}, {Py_tp_methods, arena_methods},
+                                    {Py_tp_getset, region_properties},         {0, NULL}};
+static PyType_Slot heap_slots[] = {{Py_tp_doc, "See memory.Heap."},           {Py_tp_init, heap_init},
+                                   {Py_tp_dealloc, cc_python_region_dealloc}, {Py_tp_methods, heap_methods},
+                                   {Py_tp_getset, region_properties},         {0, NULL}};
+static PyType_Slot pool_slots[] = {{Py_tp_doc, "See memory.Pool."},           {Py_tp_init, pool_init},
+                                   {Py_tp_dealloc, cc_python_region_dealloc}, {Py_tp_methods, pool_methods},
+                                   {Py_tp_getset, region_properties},         {0, NULL}};
 
 CC_PYTHON_REGION_TYPE(arena, "Arena", arena_slots);
 CC_PYTHON_REGION_TYPE(heap, "Heap", heap_slots);

@@ -23,7 +23,7 @@ typedef struct cc_python_region {
     const cc_mem_methods_t *allocator; /* initialized for this region; NULL: cc_alloc */
     unsigned long owner;               /* the only thread that may use it; 0: any */
     bool writable;
-    size_t block_size; /* of a pool */
+    size_t block_size;         /* of a pool */
     CC_PYTHON_MUTEX lock;      /* over the rest, and over all blocks' dead and views */
     cc_python_block_t *newest; /* living block objects, in the order of their making */
     size_t count;              /* allocations in it: a block's serial number is their count with it */
@@ -79,7 +79,10 @@ PyObject *cc_python_region_rewind(PyObject *self, PyObject *mark);
 /* Methods and properties that all of them have. */
 PyObject *cc_python_region_close(PyObject *self, PyObject *unused);
 PyObject *cc_python_region_enter(PyObject *self, PyObject *unused);
-PyObject *cc_python_region_exit(PyObject *self, PyObject *unused);
+PyObject *cc_python_region_exit(PyObject *self, PyObject *exception);
+/* What __exit__ gives, with its arguments and what taking memory back gave: the frames of an exception on its way hold
+ * its views, so a BufferError would only stand in the exception's place. */
+PyObject *cc_python_region_leave(PyObject *done, PyObject *exception);
 PyObject *cc_python_region_closed(PyObject *self, void *unused);
 void cc_python_region_dealloc(PyObject *self);
 
@@ -87,7 +90,8 @@ void cc_python_region_dealloc(PyObject *self);
     {"close", cc_python_region_close, METH_NOARGS, \
      "close($self, /)\n--\n\nGive all memory back; again: nothing. BufferError while a view shows some of it."}, \
         {"__enter__", cc_python_region_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nThe object itself."}, \
-        {"__exit__", cc_python_region_exit, METH_VARARGS, "__exit__($self, /, *exception)\n--\n\nclose()."}, \
+        {"__exit__", cc_python_region_exit, METH_VARARGS, \
+         "__exit__($self, /, *exception)\n--\n\nclose(). An exception goes on even where a view shows some memory."}, \
         CC_PYTHON_NO_PICKLE
 
 #define CC_PYTHON_REGION_TYPE(lower, Name, slots_) \

@@ -107,16 +107,16 @@ static PyObject *mark_enter(PyObject *self, PyObject *unused) {
     return Py_NewRef(self);
 }
 
-static PyObject *mark_exit(PyObject *self, PyObject *unused) {
-    (void)unused;
-    return cc_python_region_rewind((PyObject *)((mark_t *)self)->region, self);
+static PyObject *mark_exit(PyObject *self, PyObject *exception) {
+    return cc_python_region_leave(cc_python_region_rewind((PyObject *)((mark_t *)self)->region, self), exception);
 }
 
-static PyMethodDef mark_methods[] = {
-    {"__enter__", mark_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nThe mark."},
-    {"__exit__", mark_exit, METH_VARARGS, "__exit__($self, /, *exception)\n--\n\nTake back what was allocated since."},
-    CC_PYTHON_NO_PICKLE,
-    {NULL, NULL, 0, NULL}};
+static PyMethodDef mark_methods[] = {{"__enter__", mark_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nThe mark."},
+                                     {"__exit__", mark_exit, METH_VARARGS,
+                                      "__exit__($self, /, *exception)\n--\n\nTake back what was allocated since. An "
+                                      "exception goes on even where a view shows some of it."},
+                                     CC_PYTHON_NO_PICKLE,
+                                     {NULL, NULL, 0, NULL}};
 
 static PyType_Slot mark_slots[] = {{Py_tp_doc, "A point in the life of an Arena or a Heap. It keeps the object alive."},
                                    {Py_tp_dealloc, mark_dealloc},
