@@ -22,7 +22,9 @@ from concurrent_collections import (
     memory,
 )
 
-STUB = ast.parse((PACKAGE / "_core.pyi").read_text())
+STUB = ast.Module(
+    [node for name in ("_core.pyi", "_core_figures.pyi") for node in ast.parse((PACKAGE / name).read_text()).body], []
+)
 FUNCTIONS = [node for node in ast.walk(STUB) if isinstance(node, ast.FunctionDef)]
 ROWS = {
     node.name: [item.target.id for item in node.body if isinstance(item, ast.AnnAssign)]
