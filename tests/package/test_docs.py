@@ -65,6 +65,8 @@ def test_each_language_is_known_and_each_exception_has_a_reason():
     blocks = [block for page in PAGES for block in blocks_of(page)]
     assert {block.language for block in blocks} <= CODE.keys() | NO_CODE
     assert {(block.page.name, block.first_command) for block in blocks if not block.runs} == NOT_RUN.keys()
+    for _page, command in NOT_RUN:
+        assert any((ROOT / word).is_file() for word in command.split()), f"{command} is not there"
     assert sum(block.language in CODE for block in blocks) >= 20, "the collector finds fewer blocks than there are"
 
 

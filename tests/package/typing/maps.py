@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, MutableSet
+from collections.abc import Iterator, Mapping, MutableMapping, MutableSet
 from typing import assert_type
 
 from concurrent_collections import SkipListMap, SkipListSet, TreeMap
@@ -30,8 +30,8 @@ assert_type(ages.put_if_absent("Eve", 1), bool)
 assert_type(ages.snapshot(), "list[tuple[str, int]]")
 assert_type(ages.copy(), "SkipListMap[str, int]")
 assert_type(ages | {"Bob": 5}, "SkipListMap[str, int]")
-assert_type(iter(ages), "Iterator[str]")
-assert_type(reversed(ages), "Iterator[str]")
+assert_type(iter(ages), Iterator[str])
+assert_type(reversed(ages), Iterator[str])
 assert_type([key for key in ages.keys("A", "N", inclusive=(True, True), reverse=True)], "list[str]")
 assert_type([value for value in ages.values()], "list[int]")
 assert_type([key for key, _ in ages.items()], "list[str]")
