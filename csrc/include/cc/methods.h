@@ -288,7 +288,7 @@ CC_API void cc_mem_end_benign(void);
 /* ---- SQLite ------------------------------------------------------------------------------------------------------ */
 
 /* What sqlite3_config(SQLITE_CONFIG_MALLOC, …) takes: a static sqlite3_mem_methods that passes on to the named backend
- * of cc_mem_backend. NULL for an unknown name. See docs/methods.md. */
+ * of cc_mem_backend. NULL for an unknown name. See docs/sqlite.md. */
 CC_API const void *cc_sqlite3_mem_methods(const char *backend);
 
 #ifdef __cplusplus
