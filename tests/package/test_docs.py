@@ -170,16 +170,15 @@ def test_c(block, tmp_path):
 def environment_with_stubs(folder: Path) -> dict[str, str]:
     """Commands find the tree's files, and a virtual environment in which the project is installed already: there,
     `python3 -m venv` and `pip` have nothing to do."""
-    for path in ROOT.iterdir():
-        if path.name in ("examples", "csrc", "tests", "docs"):
-            (folder / path.name).symlink_to(path)
-    scripts, own = Path(sys.executable).parent, folder / ".venv" / "bin"
-    own.mkdir(parents=True)
-    (own / "concurrent-collections").symlink_to(scripts / "concurrent-collections")
-    for name in ("python3", "pip"):
-        (own / name).write_text("#!/bin/sh\n")
-        (own / name).chmod(0o755)
-    return os.environ | {"PATH": os.pathsep.join([str(own), str(scripts), os.environ["PATH"]])}
+    for name in ("examples", "csrc", "tests", "docs"):
+        (folder / name).symlink_to(ROOT / name)
+    scripts = folder / ".venv" / "bin"
+    scripts.mkdir(parents=True)
+    package = f'exec {shlex.quote(sys.executable)} -P -m concurrent_collections "$@"'
+    for name, command in {"python3": ":", "pip": ":", "concurrent-collections": package}.items():
+        (scripts / name).write_text(f"#!/bin/sh\n{command}\n")
+        (scripts / name).chmod(0o755)
+    return os.environ | {"PATH": os.pathsep.join([str(scripts), os.environ["PATH"]])}
 
 
 def give_programs(block: Block, folder: Path) -> None:
@@ -220,8 +219,5 @@ def test_flags_serve_where_the_path_has_spaces(block, tmp_path):
     shutil.copytree(PACKAGE, folder / "site" / PACKAGE.name)
     environment = environment_with_stubs(folder) | {"PYTHONPATH": str(folder / "site")}
     command = folder / ".venv" / "bin" / "concurrent-collections"
-    command.unlink()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m concurrent_collections "$@"\n')
-    command.chmod(0o755)
     assert b"quotes" in subprocess.check_output([command, "config", "--include-dir"], env=environment)
     run_sh(block, folder, environment)
