@@ -148,6 +148,7 @@ class MemoryProfiler(Exports):
             try:
                 _core.install_hooks(_hook_domains())
                 threads.watch()
+                threads.tell_names()
                 self._names = threads.known_names()
                 self._notes = []
                 self._runtime_is_complete = config.enable_alloc_statistics

@@ -14,6 +14,7 @@ typedef struct {
     cc_profile_live_t *live;
     size_t cap;
     double *site_count, *site_bytes; /* by site */
+    bool *site_held;
     size_t sites;
     unsigned last_session; /* blocks of later ones came after the walk began */
 } walk_t;
@@ -53,7 +54,7 @@ static void visit(walk_t *walk, cc__leaf_t *leaf, size_t index, uintptr_t addres
     double weight = cc__session_weight(&cc__sessions.all[session], size);
     walk->site_count[site] += weight;
     walk->site_bytes[site] += weight * (double)size;
-    if (cc__site_held(site)) return;
+    if (walk->site_held[site]) return;
     cc_profile_block_t block = {address, size, cc__record_slot(record), 0, site}; /* a slot until name_threads() */
     if (walk->profile->options.timestamps) {
         uint64_t time = cc__load_relaxed(&leaf->words[index + 1]); /* its own: at least 17 bytes were asked for */
@@ -110,7 +111,7 @@ static void collect_sites(walk_t *walk) {
     cc_profile_live_t *live = walk->live;
     for (size_t site = 0; site < walk->sites; site++) {
         if (walk->site_count[site] == 0) continue;
-        bool held = cc__site_held((uint32_t)site);
+        bool held = walk->site_held[site];
         live->sites[live->site_count++] =
             (cc_profile_site_t){(uint32_t)site, held, walk->site_count[site], walk->site_bytes[site]};
         *(held ? &live->held_count : &live->count) += walk->site_count[site];
@@ -122,21 +123,23 @@ static void collect_sites(walk_t *walk) {
 
 int cc_profile_live(cc_profile_t *profile, size_t cap, cc_profile_live_t **result) {
     if (profile == NULL || result == NULL) return CC_ERROR_ARGUMENT;
-    walk_t walk = {profile, cc__own_calloc(1, sizeof *walk.live), cap, NULL, NULL, cc__sites_count() + 1, 0};
+    walk_t walk = {profile, cc__own_calloc(1, sizeof *walk.live), cap, NULL, NULL, NULL, cc__sites_count() + 1, 0};
     int status = CC_ERROR_MEMORY;
     if (walk.live != NULL) {
         walk.live->blocks = cc__own_calloc(cap, sizeof *walk.live->blocks);
         walk.live->sites = cc__own_calloc(walk.sites, sizeof *walk.live->sites);
         walk.site_count = cc__own_calloc(walk.sites, sizeof *walk.site_count);
         walk.site_bytes = cc__own_calloc(walk.sites, sizeof *walk.site_bytes);
+        walk.site_held = cc__own_calloc(walk.sites, sizeof *walk.site_held);
         if (walk.live->blocks != NULL && walk.live->sites != NULL && walk.site_count != NULL &&
-            walk.site_bytes != NULL)
+            walk.site_bytes != NULL && walk.site_held != NULL)
             status = CC_OK;
     }
     if (status == CC_OK) {
         cc__mutex_lock(&cc__recorder_lock);
         walk.last_session = profile->active ? cc__sessions.present : profile->last_session;
         cc__mutex_unlock(&cc__recorder_lock);
+        cc__sites_read_held(walk.site_held, walk.sites);
         walk_leaves(&walk);
         name_threads(walk.live);
         collect_sites(&walk);
@@ -146,6 +149,7 @@ int cc_profile_live(cc_profile_t *profile, size_t cap, cc_profile_live_t **resul
     }
     free(walk.site_count);
     free(walk.site_bytes);
+    free(walk.site_held);
     return status;
 }
 

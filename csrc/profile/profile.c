@@ -161,14 +161,11 @@ void cc_profile_free(cc_profile_t *profile) {
     if (profile == NULL) return;
     cc__mutex_lock(&cc__recorder_lock);
     if (profile->active) deactivate(profile);
-    bool last = --profile_count == 0;
-    cc__old_sites_t sites = {NULL, 0};
-    if (last) {
+    if (--profile_count == 0) {
         cc__shadow_clear();
-        sites = cc__sites_take();
+        cc__sites_clear();
     }
     cc__mutex_unlock(&cc__recorder_lock);
-    cc__sites_drop(sites);
     cc__zero_free(&profile->baseline.zero);
     cc_profile_snapshot_free(profile->final);
     free(profile);
@@ -199,4 +196,13 @@ void cc_profile_resume(bool paused) {
 
 bool cc_profile_name_thread(uint64_t native_id, const char *name) {
     return name != NULL && cc__thread_get() != NULL && cc__thread_set_name(native_id, name);
+}
+
+bool cc_profile_name_new_thread(const char *name) {
+    cc__thread_t *thread = name != NULL ? cc__thread_get() : NULL;
+    if (thread == NULL) return false;
+    cc__thread_lock();
+    bool named = thread->name[0] != 0;
+    cc__thread_unlock();
+    return !named && cc__thread_set_name(thread->native_id, name);
 }

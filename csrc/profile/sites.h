@@ -14,20 +14,14 @@ typedef enum cc__frames {
 /* The site of the calling thread's present call stack; 0 when there is none. */
 uint32_t cc__site_capture(cc__shard_t *shard, cc__frames_t frames);
 
-/* Whether the frame provider says that blocks of this site are held by the interpreter. */
-bool cc__site_held(uint32_t site);
-
 /* Sites are 1 .. cc__sites_count(). */
 size_t cc__sites_count(void);
 
-typedef struct cc__old_sites {
-    struct site *sites;
-    uint32_t count;
-} cc__old_sites_t;
+/* Writes for sites 0 .. count - 1 whether the frame provider says that their blocks are held by the interpreter. pre:
+ * count - 1 <= cc__sites_count(). */
+void cc__sites_read_held(bool *held, size_t count);
 
-/* Forgets all sites, under the recorder's lock (the next profile's must not be among them). Their frames stay pinned
- * until cc__sites_drop, which is called without any lock: it may free code objects, and run what watches them. */
-cc__old_sites_t cc__sites_take(void);
-void cc__sites_drop(cc__old_sites_t old);
+/* Forgets all sites. pre: the recorder's lock is held (the next profile's must not be among them). */
+void cc__sites_clear(void);
 
 #endif

@@ -61,8 +61,8 @@ static inline bool cc_python_small_int(PyObject *object, long long *value) {
     return true;
 }
 
-/* PyMem_SetAllocator is process-wide and code objects are pinned by the interpreter that runs them: subinterpreters
- * are not supported until the hooks are proven there. */
+/* PyMem_SetAllocator is process-wide and only the main interpreter's frames are read: subinterpreters are not
+ * supported until the hooks are proven there. */
 #if PY_VERSION_HEX >= 0x030C0000
 #define CC_SLOT_INTERPRETERS {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #else

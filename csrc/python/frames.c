@@ -164,6 +164,67 @@ static unsigned capture(cc_profile_frame_t *frames, unsigned limit, bool attache
     return count;
 }
 
+/* ---- frames in words -------------------------------------------------------------------------------------------- */
+
+/* A character as UTF-8, a lone surrogate too: what file names that are no UTF-8 are decoded to. */
+static char *put_character(char *to, Py_UCS4 character) {
+    if (character < 0x80) {
+        *to++ = (char)character;
+        return to;
+    }
+    unsigned more = character < 0x800 ? 1 : character < 0x10000 ? 2 : 3; /* bytes after the first */
+    static const unsigned char first[] = {0, 0xC0, 0xE0, 0xF0};
+    *to++ = (char)(first[more] | character >> 6 * more);
+    while (more-- > 0) *to++ = (char)(0x80 | (character >> 6 * more & 0x3F));
+    return to;
+}
+
+enum { TEXT_SIZE = 4096 }; /* longer texts are cut */
+
+/* A string as UTF-8, perhaps in the buffer of TEXT_SIZE bytes. The string is only looked at. */
+static const char *text_of(PyObject *string, char *buffer) {
+    if (PyUnicode_IS_COMPACT_ASCII(string)) return (const char *)((PyASCIIObject *)string + 1);
+    char *to = buffer;
+#if PY_VERSION_HEX < 0x030C0000
+    Py_ssize_t length = PyUnicode_IS_READY(string) ? PyUnicode_GET_LENGTH(string) : 0;
+#else
+    Py_ssize_t length = PyUnicode_GET_LENGTH(string);
+#endif
+    for (Py_ssize_t i = 0; i < length && to < buffer + TEXT_SIZE - 4; i++)
+        to = put_character(to, PyUnicode_READ_CHAR(string, i));
+    *to = 0;
+    return buffer;
+}
+
+/* A signed number of the table of lines: six bits a byte, the lowest first; the first of all is the sign. */
+static int read_number(const unsigned char *at, const unsigned char *end) {
+    unsigned value = 0, shift = 0;
+    for (; at < end; at++, shift += 6) {
+        value |= (*at & 0x3Fu) << shift;
+        if ((*at & 0x40) == 0 || shift > 24) break;
+    }
+    return (value & 1) != 0 ? -(int)(value >> 1) : (int)(value >> 1);
+}
+
+/* The line of the instruction at an offset; 0 when it has none. PyCode_Addr2Line takes locks on some builds. The table
+ * is described in CPython's Objects/locations.md: each entry begins with a byte from 128 up. */
+static unsigned line_at(PyCodeObject *code, intptr_t offset) {
+    enum { NO_COLUMNS = 13, LONG = 14, NONE = 15, ONE_LINE = 10 };
+    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(code->co_linetable);
+    const unsigned char *end = at + PyBytes_GET_SIZE(code->co_linetable);
+    int line = code->co_firstlineno;
+    for (intptr_t start = 0; start <= offset && at < end;) {
+        unsigned kind = *at >> 3 & 15;
+        start += (intptr_t)((*at & 7u) + 1) * (intptr_t)sizeof(_Py_CODEUNIT);
+        at++;
+        if (kind == NO_COLUMNS || kind == LONG) line += read_number(at, end);
+        if (kind >= ONE_LINE && kind < NO_COLUMNS) line += (int)kind - ONE_LINE;
+        if (start > offset && kind == NONE) return 0;
+        while (at < end && *at < 0x80) at++;
+    }
+    return line > 0 ? (unsigned)line : 0;
+}
+
 /* Whether a string begins with another. Only looks at them. */
 static bool begins_with(PyObject *text, PyObject *beginning) {
     Py_ssize_t length = PyUnicode_GET_LENGTH(beginning);
@@ -182,23 +243,33 @@ static bool begins_with_ascii(PyObject *text, const char *beginning) {
            memcmp(PyUnicode_DATA(text), beginning, (size_t)length) == 0;
 }
 
-/* Import machinery and this package, by the file name of the innermost frame. Strings are only looked at. */
-static bool held_by_interpreter(const cc_profile_frame_t *frame) {
-    PyObject *name = ((PyCodeObject *)(uintptr_t)frame->code)->co_filename;
-    return begins_with_ascii(name, "<frozen importlib.") ||
-           (package_directory != NULL && begins_with(name, package_directory));
+/* Import machinery and this package, by the file's name. Strings are only looked at. */
+static bool held_by_interpreter(PyObject *file) {
+    return begins_with_ascii(file, "<frozen importlib.") ||
+           (package_directory != NULL && begins_with(file, package_directory));
 }
 
-static bool pin(const cc_profile_frame_t *frames, unsigned count) {
-    for (unsigned i = 0; i < count; i++) Py_INCREF((PyObject *)(uintptr_t)frames[i].code); /* it is being run here */
-    return count > 0 && held_by_interpreter(&frames[0]);
+static void describe(const cc_profile_frame_t *frame, cc_profile_place_t *place) {
+    static char file[TEXT_SIZE], function[TEXT_SIZE]; /* under the recorder's lock */
+    PyCodeObject *code = (PyCodeObject *)(uintptr_t)frame->code;
+    place->file = text_of(code->co_filename, file);
+    place->function = text_of(code->co_qualname, function);
+    place->line = line_at(code, (intptr_t)frame->offset);
+    place->held = held_by_interpreter(code->co_filename);
 }
 
-static void unpin(const cc_profile_frame_t *frames, unsigned count) {
-    for (unsigned i = 0; i < count; i++) Py_DECREF((PyObject *)(uintptr_t)frames[i].code);
-}
+const cc_profile_frame_provider_t cc_python_frame_provider = {identify, capture, describe};
 
-const cc_profile_frame_provider_t cc_python_frame_provider = {identify, capture, pin, unpin};
+/* ---- the end of code objects ------------------------------------------------------------------------------------ */
+
+/* CPython's own tp_dealloc. All versions call it through the type; code watchers (3.12) are too few for all who might
+ * want one, and code extras (3.11) need memory where none may be asked for. */
+static destructor end_code;
+
+static void tell_and_end_code(PyObject *code) {
+    cc_profile_code_ended(code);
+    end_code(code);
+}
 
 int cc_python_frames_setup(PyObject *directory) {
     if (!PyUnicode_Check(directory)) {
@@ -209,6 +280,10 @@ int cc_python_frames_setup(PyObject *directory) {
     if (with_slash == NULL) return -1;
     main_interpreter = PyInterpreterState_Main();
     package_directory = with_slash; /* an earlier one is kept: another thread may be reading it */
+    if (end_code == NULL) {
+        end_code = PyCode_Type.tp_dealloc;
+        PyCode_Type.tp_dealloc = tell_and_end_code;
+    }
     return 0;
 }
 

@@ -206,16 +206,38 @@ static const cc_python_field_t live_fields[] = {FIELD(count), FIELD(bytes), FIEL
 #undef FIELD
 static const cc_python_table_t live_table = CC_PYTHON_TABLE(cc_profile_live_t, live_fields);
 
-/* The frames of a site as (file, line, function), innermost first. */
-static PyObject *build_stack(uint32_t site) {
-    cc_profile_frame_t frames[CC_PROFILE_MAX_DEPTH];
-    unsigned depth = cc_profile_site_frames(site, frames, CC_PROFILE_MAX_DEPTH);
+/* Frames that many sites share are made once: the place of each in the cache is given by its texts and line. */
+enum { MADE_FRAMES = 4096 };
+typedef struct {
+    cc_profile_place_t place;
+    PyObject *frame; /* (file, line, function); NULL: free */
+} made_frame_t;
+
+/* A new reference. */
+static PyObject *build_frame(made_frame_t *made, const cc_profile_place_t *place) {
+    uint64_t hash = cc_profile_mix(cc_profile_mix((uintptr_t)place->file, (uintptr_t)place->function), place->line);
+    made_frame_t *entry = &made[hash % MADE_FRAMES];
+    if (entry->frame == NULL || entry->place.file != place->file || entry->place.function != place->function ||
+        entry->place.line != place->line) {
+        PyObject *frame = Py_BuildValue(
+            "(NIN)", PyUnicode_DecodeUTF8(place->file, (Py_ssize_t)strlen(place->file), "surrogatepass"),
+            (unsigned)place->line,
+            PyUnicode_DecodeUTF8(place->function, (Py_ssize_t)strlen(place->function), "surrogatepass"));
+        if (frame == NULL) return NULL;
+        entry->place = *place;
+        Py_XSETREF(entry->frame, frame);
+    }
+    return Py_NewRef(entry->frame);
+}
+
+/* The frames of a site, innermost first. */
+static PyObject *build_stack(made_frame_t *made, uint32_t site) {
+    cc_profile_place_t places[CC_PROFILE_MAX_DEPTH];
+    unsigned depth = cc_profile_site_frames(site, places, CC_PROFILE_MAX_DEPTH);
     PyObject *stack = PyTuple_New(depth);
     if (stack == NULL) return NULL;
     for (unsigned i = 0; i < depth; i++) {
-        PyCodeObject *code = (PyCodeObject *)(uintptr_t)frames[i].code; /* pinned by the site */
-        int line = PyCode_Addr2Line(code, (int)frames[i].offset);
-        PyObject *frame = Py_BuildValue("(OiO)", code->co_filename, line, code->co_qualname);
+        PyObject *frame = build_frame(made, &places[i]);
         if (frame == NULL) {
             Py_DECREF(stack);
             return NULL;
@@ -227,15 +249,19 @@ static PyObject *build_stack(uint32_t site) {
 
 /* A site's fields, and its stack. */
 static PyObject *build_sites(const cc_profile_live_t *live) {
+    made_frame_t *made = calloc(MADE_FRAMES, sizeof *made); /* not Python's: this is no part of what is measured */
+    if (made == NULL) return PyErr_NoMemory();
     PyObject *list = PyList_New((Py_ssize_t)live->site_count);
     for (size_t i = 0; list != NULL && i < live->site_count; i++) {
         PyObject *row = cc_python_struct(&site_table, &live->sites[i]);
-        if (row != NULL && !cc_python_put(row, "stack", build_stack(live->sites[i].site))) Py_CLEAR(row);
+        if (row != NULL && !cc_python_put(row, "stack", build_stack(made, live->sites[i].site))) Py_CLEAR(row);
         if (row == NULL)
             Py_CLEAR(list);
         else
             PyList_SET_ITEM(list, (Py_ssize_t)i, row);
     }
+    for (size_t i = 0; i < MADE_FRAMES; i++) Py_XDECREF(made[i].frame);
+    free(made);
     return list;
 }
 
@@ -348,6 +374,13 @@ static PyObject *name_thread(PyObject *module, PyObject *args) {
     return PyBool_FromLong(cc_profile_name_thread(native_id, name));
 }
 
+static PyObject *name_new_thread(PyObject *module, PyObject *argument) {
+    (void)module;
+    const char *name = PyUnicode_AsUTF8(argument);
+    if (name == NULL) return NULL;
+    return PyBool_FromLong(cc_profile_name_new_thread(name));
+}
+
 static PyObject *clear_type_cache(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return PyLong_FromUnsignedLong(PyType_ClearCache());
@@ -358,6 +391,8 @@ PyMethodDef cc_python_profile_methods[] = {
      "pause_thread($module, /)\n--\n\nStop recording this thread's allocations; returns what resume_thread wants."},
     {"resume_thread", resume_thread, METH_O, "resume_thread($module, paused, /)\n--\n\nUndo pause_thread()."},
     {"name_thread", name_thread, METH_VARARGS, "name_thread($module, native_id, name, /)\n--\n\nTell a thread's name."},
+    {"name_new_thread", name_new_thread, METH_O,
+     "name_new_thread($module, name, /)\n--\n\nTell the calling thread's name, if it has none."},
     {"clear_type_cache", clear_type_cache, METH_NOARGS,
      "clear_type_cache($module, /)\n--\n\nForget attribute lookups: CPython keeps the names that were looked up last."},
     {"install_hooks", cc_python_install_hooks, METH_O,

@@ -32,6 +32,9 @@ def test_a_planted_leak_is_found_with_its_size_thread_and_line():
     with MemoryProfiler(detect_leaks=True, capture_stacks=True, track_per_thread=True) as profiler:
         with Threads({"gardener": plant}):
             pass
+        # join() returns a little before the system's thread has ended.
+        while any(stats.alive and stats.thread_name == "gardener" for stats in profiler.snapshot().thread_stats):
+            pass
     report = profiler.report()
     ((block, line, native_id),) = kept
     leak = report.leaked_allocations[0]  # the largest first

@@ -35,7 +35,7 @@ PUBLIC_HEADERS = {
 
 # The files of a room, each above those before it.
 ROOM_ORDER = {
-    "profile": """shadow counts session estimate peaks shard sites totals flows rows baseline timeline recorder source tap
+    "profile": """shadow counts session estimate peaks shard interned places sites totals flows rows baseline timeline recorder source tap
     source_* sources latency profile_internal snapshot live profile"""
 }
 

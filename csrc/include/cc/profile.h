@@ -219,6 +219,13 @@ typedef struct cc_profile_frame {
     uintptr_t offset;
 } cc_profile_frame_t;
 
+/* A frame in words. */
+typedef struct cc_profile_place {
+    const char *file, *function; /* UTF-8; lone surrogates are encoded like other characters */
+    uint32_t line;               /* 0: none */
+    bool held;                   /* blocks whose innermost frame this is are held by the interpreter */
+} cc_profile_place_t;
+
 /* A hash that goes on with one more value: for identify below. One 64 x 64 -> 128 bit multiplication, halves folded
  * (after wyhash's mum). */
 static inline uint64_t cc_profile_mix(uint64_t hash, uint64_t value) {
@@ -231,25 +238,27 @@ typedef struct cc_profile_frame_provider {
     /* A 64-bit hash of the frames that capture would write, begun with `seed`; `seed` itself when there is none. Called
      * at every recorded allocation, with capture's restrictions; capture follows at once when the hash is new. Equal
      * hashes are taken for equal stacks: what is hashed must tell frames apart for as long as their code objects are
-     * pinned. */
+     * there. */
     uint64_t (*identify)(uint64_t seed, unsigned limit, bool attached);
     /* Writes the calling thread's innermost frames, at most `limit`; returns how many. `attached`: the allocation's
      * domain is one that only threads attached to the interpreter may use. Called inside an allocation: it must not
      * allocate, lock or run anything. */
     unsigned (*capture)(cc_profile_frame_t *frames, unsigned limit, bool attached);
-    /* Called once for each new stack, right after capture, under a lock of the recorder: keeps the code objects alive
-     * and returns whether blocks of this stack are held by the interpreter. Same restrictions. `count` is 0 for the
-     * runtime's allocations outside any frame. */
-    bool (*pin)(const cc_profile_frame_t *frames, unsigned count);
-    /* Undoes pin; called by cc_profile_free for the last profile. */
-    void (*unpin)(const cc_profile_frame_t *frames, unsigned count);
+    /* Puts a frame that capture has just written into words. The texts need be good until the next call only: it is
+     * called under a lock of the recorder, with capture's restrictions. */
+    void (*describe)(const cc_profile_frame_t *frame, cc_profile_place_t *place);
 } cc_profile_frame_provider_t;
 
 /* Installs the provider (static; once for the process). */
 CC_API void cc_profile_set_frame_provider(const cc_profile_frame_provider_t *provider);
 
-/* The frames of a site, innermost first; returns how many there are and writes at most `limit`. */
-CC_API unsigned cc_profile_site_frames(uint32_t site, cc_profile_frame_t *frames, unsigned limit);
+/* Tells that a code object is about to end, before its memory is given back: its address may come again as another's.
+ * pre: no thread runs it. */
+CC_API void cc_profile_code_ended(const void *code);
+
+/* The frames of a site, innermost first; returns how many there are and writes at most `limit`. Texts are good until
+ * the last profile is freed. */
+CC_API unsigned cc_profile_site_frames(uint32_t site, cc_profile_place_t *frames, unsigned limit);
 
 /* Between the two, allocations of the calling thread are not recorded (its frees are). They nest by keeping the result:
  * cc_profile_resume(cc_profile_pause()). For a binding's own work. */
@@ -259,6 +268,9 @@ CC_API void cc_profile_resume(bool paused);
 /* Tells the name of a living thread by the system's id for it; longer names are cut. False when libcc has not met it
  * (it has met the calling thread). */
 CC_API bool cc_profile_name_thread(uint64_t native_id, const char *name);
+
+/* Tells the name of the calling thread, if it has none yet. False when it has one, and without memory. */
+CC_API bool cc_profile_name_new_thread(const char *name);
 
 #ifdef __cplusplus
 }

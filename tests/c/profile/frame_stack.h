@@ -6,10 +6,12 @@
 
 #include "profile_check.h"
 
-/* The provider's stack is what the thread says; code 9 is held by the interpreter. */
+/* The provider's stack is what the thread says; code 9 is held by the interpreter. A frame of code n at offset m is
+ * called "file n", "function n", line m. */
 static __thread uintptr_t stack[CC_PROFILE_MAX_DEPTH];
 static __thread unsigned depth;
-static atomic_long pinned, pins;
+static atomic_long described;
+static uintptr_t named; /* what code 700 is called; 0: 700. No other thread may be inside */
 
 static inline unsigned capture(cc_profile_frame_t *frames, unsigned limit, bool attached) {
     CHECK(!attached); /* the runtime's callers need not be */
@@ -25,18 +27,24 @@ static inline uint64_t identify(uint64_t seed, unsigned limit, bool attached) {
     return seed;
 }
 
-static inline bool pin(const cc_profile_frame_t *frames, unsigned count) {
-    atomic_fetch_add(&pinned, (long)count);
-    atomic_fetch_add(&pins, 1);
-    return count > 0 && (uintptr_t)frames[0].code == 9;
+static inline void describe(const cc_profile_frame_t *frame, cc_profile_place_t *place) {
+    static char file[40], function[40]; /* good until the next call */
+    uintptr_t code = (uintptr_t)frame->code;
+    if (code == 700 && named != 0) code = named;
+    (void)snprintf(file, sizeof file, "file %lu", (unsigned long)code);
+    (void)snprintf(function, sizeof function, "function %lu", (unsigned long)code);
+    *place = (cc_profile_place_t){file, function, (uint32_t)frame->offset, code == 9};
+    atomic_fetch_add(&described, 1);
 }
 
-static inline void unpin(const cc_profile_frame_t *frames, unsigned count) {
-    CHECK(count == 0 || frames[0].code != NULL);
-    atomic_fetch_sub(&pinned, (long)count);
-}
+static const cc_profile_frame_provider_t provider = {identify, capture, describe};
 
-static const cc_profile_frame_provider_t provider = {identify, capture, pin, unpin};
+static inline uintptr_t code_of(const cc_profile_place_t *place) {
+    unsigned long code = 0, again = 0;
+    CHECK(sscanf(place->file, "file %lu", &code) == 1 && sscanf(place->function, "function %lu", &again) == 1);
+    CHECK_EQUAL(code, again);
+    return code;
+}
 
 static inline void stand_at(uintptr_t code, unsigned frames) {
     depth = frames;

@@ -214,12 +214,29 @@ static void test_pause_is_for_allocations_alone(void) {
     cc_profile_free(profile);
 }
 
+static void name_itself(size_t index, void *unused) {
+    (void)index, (void)unused;
+    CHECK(cc_profile_name_new_thread("first") && !cc_profile_name_new_thread("second"));
+    cc_free(cc_alloc(10), 10);
+}
+
+static void test_a_thread_names_itself_once(void) {
+    cc_profile_t *profile = start_exact(BIT_RUNTIME);
+    check_threads(1, name_itself, NULL);
+    cc_profile_snapshot_t *snapshot = read_checked(profile);
+    CHECK_EQUAL(snapshot->thread_count, 1);
+    CHECK(strcmp(snapshot->threads[0].name, "first") == 0);
+    cc_profile_snapshot_free(snapshot);
+    cc_profile_free(profile);
+}
+
 static void test_names(void) {
     cc_profile_t *profile = start_exact(BIT_RUNTIME);
     uint64_t native = (uint64_t)getpid(); /* of the main thread */
     CHECK(cc_profile_name_thread(native, "main one"));
     CHECK(!cc_profile_name_thread(native, NULL));
     CHECK(!cc_profile_name_thread(1, "init"));
+    CHECK(!cc_profile_name_new_thread("another") && !cc_profile_name_new_thread(NULL)); /* it has one */
     cc_free(cc_alloc(10), 10);
     cc_profile_snapshot_t *snapshot = read_checked(profile);
     CHECK_EQUAL(snapshot->thread_count, 1);
@@ -243,5 +260,6 @@ int main(void) {
     RUN(test_reset_is_a_new_zero);
     RUN(test_pause_is_for_allocations_alone);
     RUN(test_names);
+    RUN(test_a_thread_names_itself_once);
     return 0;
 }
