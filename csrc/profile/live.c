@@ -75,10 +75,8 @@ __attribute__((no_sanitize_thread)) static size_t next_line(cc__leaf_t *leaf, si
 }
 
 static void walk_leaves(walk_t *walk) {
-    uintptr_t address;
-    for (size_t n = 0; n < cc__shadow_leaf_count(); n++) {
-        cc__leaf_t *leaf = cc__shadow_nth_leaf(n, &address);
-        if (leaf == NULL) continue;
+    cc__leaf_t *leaf;
+    for (uintptr_t address = 0; (leaf = cc__shadow_next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES) {
         for (size_t line = next_line(leaf, 0); line < CC__LEAF_GRANULES; line = next_line(leaf, line + 8)) {
             for (size_t i = line; i < line + 8; i++) {
                 uint64_t record = cc__load_relaxed(&leaf->words[i]);

@@ -7,6 +7,7 @@
 #include "flows.h"
 #include "peaks.h"
 #include "rows.h"
+#include "shadow.h"
 #include "sites.h"
 #include "timeline.h"
 
@@ -91,7 +92,7 @@ CC__AT_FORK(CC__FORK_RECORDER, .locks = &cc__recorder_lock, .count = 1, .in_chil
 int cc__recorder_open(void) {
     static bool open;
     if (open) return CC_OK;
-    if (cc__sessions_open() != CC_OK || cc__rows_open() != CC_OK)
+    if (cc__shadow_open() != CC_OK || cc__sessions_open() != CC_OK || cc__rows_open() != CC_OK)
         return CC_ERROR_MEMORY; /* what there is by now is kept for the next try */
     cc__thread_at_exit(CC__SLOT_PROFILE, end_thread);
     open = true;

@@ -1,43 +1,64 @@
 /* profile/shadow.c: the memory of the live table. */
 #include "shadow.h"
 
-_Atomic(cc__leaf_t *) cc__shadow_leaves[CC__LEAF_COUNT];
+_Atomic(cc__leaf_t *) *cc__shadow_leaves;
 
-/* Where leaves are, in the order of their making: index + 1, 0 while it is not yet written. */
-static _Atomic(uint32_t) made[CC__LEAF_COUNT];
-static _Atomic(uint32_t) made_count;
+/* The first level becomes writable in parts of 64 KiB, which no system's pages are larger than. */
+enum { PART_BITS = 13, PART_LEAVES = 1 << PART_BITS, PARTS = CC__LEAF_COUNT / PART_LEAVES };
+
+/* Whether a part is writable; in others there are no leaves. */
+static _Atomic(bool) is_writable[PARTS];
+
+int cc__shadow_open(void) {
+    if (cc__shadow_leaves != NULL) return CC_OK;
+    size_t size = CC__LEAF_COUNT * sizeof *cc__shadow_leaves;
+    void *leaves = cc__os_reserve(NULL, size, PART_LEAVES * sizeof *cc__shadow_leaves);
+    if (leaves == NULL) return CC_ERROR_MEMORY;
+    if (cc__os_protect(leaves, size, CC__OS_READ) != CC_OK) {
+        cc__os_unmap(leaves, size);
+        return CC_ERROR_MEMORY;
+    }
+    cc__shadow_leaves = leaves;
+    return CC_OK;
+}
+
+/* Two threads may do this at once. */
+static bool make_writable(size_t part) {
+    /* acquire pairs with the release below: the part can be written to */
+    if (cc__load_acquire(&is_writable[part])) return true;
+    _Atomic(cc__leaf_t *) *leaves = cc__shadow_leaves + part * PART_LEAVES;
+    if (cc__os_protect((void *)leaves, PART_LEAVES * sizeof *leaves, CC__OS_READ | CC__OS_WRITE) != CC_OK) return false;
+    cc__store_release(&is_writable[part], true);
+    return true;
+}
 
 cc__leaf_t *cc__shadow_add_leaf(uintptr_t address) {
     uintptr_t index = address >> CC__LEAF_BITS;
-    if (index >= CC__LEAF_COUNT) return NULL;
+    if (index >= CC__LEAF_COUNT || !make_writable(index >> PART_BITS)) return NULL;
     cc__leaf_t *leaf = cc__os_map(sizeof *leaf);
     if (leaf == NULL) return NULL;
     cc__leaf_t *seen = NULL;
     /* release pairs with the acquire load in cc__shadow_leaf */
-    if (cc__swap_if_acq_rel(&cc__shadow_leaves[index], &seen, leaf)) {
-        /* release pairs with the acquire in cc__shadow_nth_leaf: the leaf is in the first level */
-        cc__store_release(&made[cc__add_relaxed(&made_count, 1)], (uint32_t)index + 1);
-        return leaf;
-    }
+    if (cc__swap_if_acq_rel(&cc__shadow_leaves[index], &seen, leaf)) return leaf;
     cc__os_unmap(leaf, sizeof *leaf); /* another thread was first */
     return seen;
 }
 
-size_t cc__shadow_leaf_count(void) {
-    return cc__load_relaxed(&made_count);
-}
-
-cc__leaf_t *cc__shadow_nth_leaf(size_t n, uintptr_t *address) {
-    uint32_t place = cc__load_acquire(&made[n]); /* pairs with cc__shadow_add_leaf */
-    if (place == 0) return NULL;
-    *address = (uintptr_t)(place - 1) << CC__LEAF_BITS;
-    return cc__load_acquire(&cc__shadow_leaves[place - 1]);
+cc__leaf_t *cc__shadow_next_leaf(uintptr_t *address) {
+    for (size_t index = *address >> CC__LEAF_BITS; index < CC__LEAF_COUNT; index++) {
+        if (!cc__load_relaxed(&is_writable[index >> PART_BITS])) { /* leaves may be read in any part */
+            index |= PART_LEAVES - 1;
+            continue;
+        }
+        *address = (uintptr_t)index << CC__LEAF_BITS;
+        cc__leaf_t *leaf = cc__shadow_leaf(*address);
+        if (leaf != NULL) return leaf;
+    }
+    return NULL;
 }
 
 void cc__shadow_clear(void) {
-    uintptr_t address;
-    for (size_t n = 0; n < cc__shadow_leaf_count(); n++) {
-        cc__leaf_t *leaf = cc__shadow_nth_leaf(n, &address);
-        if (leaf != NULL) cc__os_discard(leaf, sizeof *leaf);
-    }
+    cc__leaf_t *leaf;
+    for (uintptr_t address = 0; (leaf = cc__shadow_next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES)
+        cc__os_discard(leaf, sizeof *leaf);
 }

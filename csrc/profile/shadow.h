@@ -37,6 +37,7 @@ enum {
     CC__SESSION_SHIFT = CC__SLOT_SHIFT + CC__SLOT_BITS
 };
 enum { CC__TIME_SHIFT = 10 }; /* times are in units of 1,024 ns: 36 years in 50 bits */
+#define CC__LEAF_ADDRESSES ((uintptr_t)1 << CC__LEAF_BITS)
 #define CC__SIZE_BESIDE ((1u << CC__SIZE_BITS) - 1)
 #define CC__BESIDE_LIMIT ((uint64_t)1 << CC__SESSION_SHIFT)
 
@@ -49,22 +50,26 @@ typedef struct cc__leaf {
     _Atomic(uint64_t) words[CC__LEAF_GRANULES + 2];
 } cc__leaf_t;
 
-/* The first level: 64 MiB of address space, touched where leaves are. Leaves are never unmapped: a thread may be about
- * to touch one at any time. */
-extern CC__NEAR _Atomic(cc__leaf_t *) cc__shadow_leaves[CC__LEAF_COUNT];
+/* The first level, CC__LEAF_COUNT leaves in 64 MiB of address space; NULL until cc__shadow_open. Only the parts of it where
+ * leaves are can be written to: what can't is no part of the data of which a process may have a limited amount. Leaves are
+ * never unmapped: a thread may be about to touch one at any time.
+ *
+ * Not atomic: it is written before the first session begins, and a tap reads it when it has seen a session. */
+extern CC__NEAR _Atomic(cc__leaf_t *) *cc__shadow_leaves;
 
-/* How many leaves there are, and the n-th of them with the address that it begins at: searching the first level for
- * them would take longer than all else. NULL while the leaf is still being made. */
-size_t cc__shadow_leaf_count(void);
-cc__leaf_t *cc__shadow_nth_leaf(size_t n, uintptr_t *address);
+/* Reserves the first level; again, it does nothing. CC_ERROR_MEMORY. pre: the recorder's lock is held. */
+int cc__shadow_open(void);
 
-/* Makes the leaf of an address; NULL when there is no memory or the address is beyond the table. */
+/* The first leaf from an address on, which becomes the one that the leaf begins at; NULL when there is none. */
+cc__leaf_t *cc__shadow_next_leaf(uintptr_t *address);
+
+/* Makes the leaf of an address; NULL when there is no memory or the address is beyond the table. pre: open. */
 cc__leaf_t *cc__shadow_add_leaf(uintptr_t address);
 
 /* Drops all records and their memory. pre: no session is active. */
 void cc__shadow_clear(void);
 
-/* The leaf of an address, NULL when nothing was recorded near it. */
+/* The leaf of an address, NULL when nothing was recorded near it. pre: open. */
 static inline cc__leaf_t *cc__shadow_leaf(uintptr_t address) {
     uintptr_t index = address >> CC__LEAF_BITS;
     if (CC_UNLIKELY(index >= CC__LEAF_COUNT)) return NULL;

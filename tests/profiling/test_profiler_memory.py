@@ -176,6 +176,22 @@ def test_a_failing_step_leaves_the_profiler_usable(function):
     )
 
 
+def test_a_limit_of_data_that_python_can_live_with_is_enough():
+    """What is only reserved for the recorder is no data: neither an import nor a profile uses the limit up."""
+    result = output_of(
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_DATA, (80 << 20, 80 << 20))
+        from concurrent_collections import MemoryProfiler
+        with MemoryProfiler(detect_leaks=True) as profiler:
+            kept = [bytes(1000) for _ in range(100)]
+        report = profiler.report()
+        print(report.dropped_records, report.leaked_bytes > 100_000)
+        """
+    )
+    assert result == "0 True\n"
+
+
 def test_a_failing_allocator_of_the_system_gives_a_clear_error():
     """With an address space that is too small for the live table, start() says so and the program goes on."""
     result = run_python(
