@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 from size_rules import RULES, c_functions, files, lines, python_functions
+from tree import ROOT
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_tree(rule):
+    assert list(rule(ROOT)) == []
+
 
 LONG_C = "static int *long_one(int a,\n                     int b) {\n" + "    a++;\n" * 58 + "}\n"
 LONG_PYTHON = "class A:\n    def long_one(self):\n" + "        pass\n" * 60
