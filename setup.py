@@ -52,7 +52,9 @@ class BuildExtension(build_ext):
             folders = [*(ROOT / path for path in extension.include_dirs), *self.include_dirs]
             flags = [*(f"-I{path}" for path in folders), *extension.extra_compile_args]
             sources = [ROOT / path for path in extension.sources]
-            objects = csrc_build.compile_objects(sources, temporary / "extension", flags, command=self.compiler.compiler_so)
+            objects = csrc_build.compile_objects(
+                sources, temporary / "extension", flags, command=self.compiler.compiler_so
+            )
             extension.sources, extension.extra_objects = [], [*map(str, objects), str(library)]
             extension.depends = extension.extra_objects
         super().build_extensions()

@@ -60,12 +60,14 @@ MAPS = {
     "SkipListMap": Container(type="SkipListMap", **_OURS),
     "TreeMap": Container(type="TreeMap", **_OURS),
     "SortedDict + Lock": Container(
-        "sortedcontainers", "SortedDict", "with lock: get(key)", "with lock: put(key, key)", "with lock: remove(key, None)",
+        "sortedcontainers", "SortedDict", "with lock: get(key)", "with lock: put(key, key)",
+        "with lock: remove(key, None)",
         "with lock: [(found, at(found)) for found in islice(irange(key), SCAN)]",
         _MAP + "; irange, at = container.irange, container.__getitem__",
     ),
     "dict + Lock": Container(
-        "builtins", "dict", "with lock: get(key)", "with lock: put(key, key)", "with lock: remove(key, None)", bound=_MAP
+        "builtins", "dict", "with lock: get(key)", "with lock: put(key, key)", "with lock: remove(key, None)",
+        bound=_MAP
     ),
     "dict, no lock": Container("builtins", "dict", "get(key)", "put(key, key)", "remove(key, None)", bound=_MAP),
     "cereggii AtomicDict": Container(
@@ -232,7 +234,8 @@ def measure_speed(
             print(
                 json.dumps(
                     {"container": name, "keys": kind, "entries": entries, "workload": workload, "threads": number,
-                     "rate": operations / net, "gross_rate": operations / gross, "loop_ns": loop_time / operations * 1e9}
+                     "rate": operations / net, "gross_rate": operations / gross,
+                     "loop_ns": loop_time / operations * 1e9}
                 ), flush=True,
             )  # fmt: skip
 

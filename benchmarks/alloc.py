@@ -33,7 +33,8 @@ def compile_program() -> tuple[Path, Path]:
     program = BUILD / "alloc"
     build.run(
         [
-            *build.compiler(), "-std=gnu11", "-O2", "-falign-loops=32", "-pthread", *build.WARNINGS, f"-I{build.INCLUDE}",
+            *build.compiler(), "-std=gnu11", "-O2", "-falign-loops=32", "-pthread", *build.WARNINGS,
+            f"-I{build.INCLUDE}",
             *include, HERE / "c" / "alloc.c", library, f"-Wl,-rpath,{library.parent}", *archive, "-ldl", "-o", program,
         ]
     )  # fmt: skip

@@ -73,7 +73,8 @@ PROGRAMS = [
     Program("libcds Bronson AVL, RCU", peer=3, **LIBCDS),
     Program("Java ConcurrentSkipListMap", "map_java.java", package="default-jdk-headless"),
     Program(
-        "oneTBB concurrent_map", "map_tbb.cpp", libraries=("tbb",), header="oneapi/tbb/concurrent_map.h", package="libtbb-dev",
+        "oneTBB concurrent_map", "map_tbb.cpp", libraries=("tbb",), header="oneapi/tbb/concurrent_map.h",
+        package="libtbb-dev",
         role="reads",
     ),
     Program("std::map + mutex", "map_std.cpp", role="lock"),
@@ -89,7 +90,8 @@ PROGRAMS = [
     Program("boost::lockfree::queue", peer=1, **BOOST),
     Program("boost::lockfree::stack", peer=2, **BOOST),
     Program(
-        "moodycamel", "queue_moodycamel.cpp", header="concurrentqueue/concurrentqueue.h", package="libconcurrentqueue-dev"
+        "moodycamel", "queue_moodycamel.cpp", header="concurrentqueue/concurrentqueue.h",
+        package="libconcurrentqueue-dev"
     ),
 ]  # fmt: skip
 
@@ -276,10 +278,12 @@ class Interpreter:
 
 
 MAPS = [
-    "SkipListMap", "TreeMap", "SortedDict + Lock", "dict + Lock", "dict, no lock", "cereggii AtomicDict", "ft_utils ConcurrentDict",
+    "SkipListMap", "TreeMap", "SortedDict + Lock", "dict + Lock", "dict, no lock", "cereggii AtomicDict",
+    "ft_utils ConcurrentDict",
 ]  # fmt: skip
 QUEUES = [
-    "LockFreeQueue", "LockFreeStack", "queue.SimpleQueue", "queue.Queue", "collections.deque", "ft_utils ConcurrentDeque",
+    "LockFreeQueue", "LockFreeStack", "queue.SimpleQueue", "queue.Queue", "collections.deque",
+    "ft_utils ConcurrentDeque",
     "ft_utils StdConcurrentQueue",
 ]  # fmt: skip
 
@@ -334,7 +338,8 @@ def report_python(interpreter: Interpreter, samples: Samples, sizes: list[int], 
                     text += f": times SortedDict + Lock (a bare dict: {bare / theirs:.2f}x)"
                     judge(aims, text, ours / theirs, factor, "x")
     judge(
-        aims, f"Python {version}, SkipListMap, int to int: bytes per entry", samples.median("SkipListMap", "int", "bytes"),
+        aims, f"Python {version}, SkipListMap, int to int: bytes per entry",
+        samples.median("SkipListMap", "int", "bytes"),
         BYTES_AIM, "bytes", least=False,
     )  # fmt: skip
     rows = [

@@ -41,7 +41,8 @@ def sqlite_libraries(build) -> list[Path]:
         if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
             build.run(
                 [
-                    *build.compiler(), "-O2", "-w", "-shared", "-fPIC", "-pthread", f"-DSQLITE_ENABLE_MEMSYS{number}", source,
+                    *build.compiler(), "-O2", "-w", "-shared", "-fPIC", "-pthread", f"-DSQLITE_ENABLE_MEMSYS{number}",
+                    source,
                     "-lm", "-ldl", "-o", library,
                 ]
             )  # fmt: skip
@@ -55,7 +56,8 @@ def measure(rounds: int, count: int, with_sqlite: bool) -> list[dict]:
     program = BUILD / "methods"
     build.run(
         [
-            *build.compiler(), "-std=gnu11", "-O2", "-pthread", *build.WARNINGS, f"-I{build.INCLUDE}", HERE / "c" / "methods.c",
+            *build.compiler(), "-std=gnu11", "-O2", "-pthread", *build.WARNINGS, f"-I{build.INCLUDE}",
+            HERE / "c" / "methods.c",
             library, f"-Wl,-rpath,{library.parent}", "-ldl", "-o", program,
         ]
     )  # fmt: skip
@@ -110,7 +112,8 @@ def print_memory(results: list[dict]) -> None:
         if "worst_case" in r
     ]
     print_table(
-        "buddy at its worst: the span that the worst program fills, and the buffer that is enough, relative to the live bytes",
+        "buddy at its worst: the span that the worst program fills, and the buffer that is enough, relative to the "
+        "live bytes",
         ["largest block", "live bytes", "filled", "cc_mem_buddy_bytes"],
         rows,
     )

@@ -38,7 +38,8 @@ def compile_native(name: str) -> Path:
     program = BUILD / name
     build.run(
         [
-            *build.compiler(), "-std=gnu11", "-O2", "-falign-loops=32", "-pthread", *build.WARNINGS, f"-I{build.INCLUDE}",
+            *build.compiler(), "-std=gnu11", "-O2", "-falign-loops=32", "-pthread", *build.WARNINGS,
+            f"-I{build.INCLUDE}",
             HERE / "c" / f"{name}.c", library, f"-Wl,-rpath,{library.parent}", "-o", program,
         ]
     )  # fmt: skip

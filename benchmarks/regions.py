@@ -48,7 +48,8 @@ def compiled(build, library: Path, source: Path, packages: list[str]) -> Path:
     program = BUILD / source.stem
     build.run(
         [
-            *compiler, "-std=gnu++17" if cpp else "-std=gnu11", "-O2", "-w", "-pthread", f"-I{build.INCLUDE}", source, library,
+            *compiler, "-std=gnu++17" if cpp else "-std=gnu11", "-O2", "-w", "-pthread", f"-I{build.INCLUDE}", source,
+            library,
             f"-Wl,-rpath,{library.parent}", *flags, "-ldl", "-o", program,
         ]
     )  # fmt: skip

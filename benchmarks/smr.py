@@ -144,14 +144,16 @@ def main(arguments: list[str]) -> int:
     for target in targets:
         limit = f"{target['at_most']:.2f} ns" + (f" ({target['of']})" if target["of"] else "")
         print(
-            f"{'kept' if target['kept'] else 'MISSED'}: {target['workload']}, {target['peer']}, threads {target['threads']}: "
+            f"{'kept' if target['kept'] else 'MISSED'}: {target['workload']}, {target['peer']}, threads "
+            f"{target['threads']}: "
             f"{target['ns']:.2f} ns, at most {limit}"
         )
     for name in sorted({"ck_epoch", "call_rcu"} - {result["peer"] for result in results}):
         print(f"not installed, left out: {name}'s library", file=sys.stderr)
     _report.write_json(
         options.json or _report.result_file("smr", quick=options.quick),
-        {"benchmark": "smr", "quick": options.quick, "machine": _report.machine(), "targets": targets, "results": results,
+        {"benchmark": "smr", "quick": options.quick, "machine": _report.machine(), "targets": targets,
+        "results": results,
          "curve": curve.stdout.splitlines()},
     )  # fmt: skip
     return curve.returncode

@@ -43,8 +43,10 @@ def compile_programs() -> dict[str, Path]:
         programs[name] = BUILD / f"sqlite_{name}"
         build.run(
             [
-                *build.compiler(), "-std=gnu11", "-O2", "-pthread", *build.WARNINGS, f"-DWITH_MEM{number}", f"-I{build.INCLUDE}",
-                "-isystem", sqlite, HERE / "c" / "sqlite.c", object_file, library, f"-Wl,-rpath,{library.parent}", "-lm", "-ldl",
+                *build.compiler(), "-std=gnu11", "-O2", "-pthread", *build.WARNINGS, f"-DWITH_MEM{number}",
+                f"-I{build.INCLUDE}",
+                "-isystem", sqlite, HERE / "c" / "sqlite.c", object_file, library, f"-Wl,-rpath,{library.parent}",
+                "-lm", "-ldl",
                 "-o", programs[name],
             ]
         )  # fmt: skip

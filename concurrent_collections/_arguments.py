@@ -25,7 +25,8 @@ def checked_int(name: str, value: Any, least: int, most: int) -> int:
 
 
 def checked_choice(name: str, value: Any, valid: Iterable[str]) -> str:
-    """The value, one of the ``valid`` strings. Raises TypeError for what is no string, ValueError for another string.
+    """The value, one of the ``valid`` strings. Raises TypeError for what is no string, ValueError for another
+    string.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {value!r}")

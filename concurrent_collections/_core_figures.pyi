@@ -1,6 +1,6 @@
 """The rows that the extension module hands over, as dicts with named fields. Types alone: there is no such module."""
 
-from typing import Any, Final, Literal, TypedDict, type_check_only
+from typing import Literal, TypedDict, type_check_only
 
 @type_check_only
 class AllocFigures(TypedDict):

@@ -1,4 +1,5 @@
-"""Builds libcc: used by setup.py, by the C tests and by the benchmarks, so that all compile the same sources the same way.
+"""Builds libcc: used by setup.py, by the C tests and by the benchmarks, so that all compile the same sources the same
+way.
 
 The library is made of all .c files below base/, alloc/, … (everything but python/), with mimalloc linked statically and
 hidden. CC and CFLAGS are taken from the environment; CC_MIMALLOC=system uses pkg-config's mimalloc instead of the
@@ -30,7 +31,9 @@ LAYERS = ["base", "alloc", "methods", "regions", "platform", "smr", "collections
 
 
 class BuildError(RuntimeError):
-    """What is needed is missing, or a command failed. The message says which, and holds all that the command printed."""
+    """What is needed is missing, or a command failed. The message says which, and holds all that the command
+    printed.
+    """
 
 
 def compiler() -> list[str]:
@@ -97,8 +100,10 @@ def system_mimalloc_flags() -> tuple[list[str], list[str]]:
             raise BuildError("CC_MIMALLOC=system needs pkg-config, which is not installed") from None
         if result.returncode != 0:
             raise BuildError(
-                "CC_MIMALLOC=system, but pkg-config finds no mimalloc: install its development files, set PKG_CONFIG_PATH to "
-                f"where its .pc file lies, or leave CC_MIMALLOC unset to use PyPI's. pkg-config said:\n{result.stderr.strip()}"
+                "CC_MIMALLOC=system, but pkg-config finds no mimalloc: install its development files, set "
+                "PKG_CONFIG_PATH to "
+                f"where its .pc file lies, or leave CC_MIMALLOC unset to use PyPI's. pkg-config said:\n"
+                f"{result.stderr.strip()}"
             )
         found.append(shlex.split(result.stdout))
     return found[0], found[1]
@@ -159,8 +164,8 @@ def compile_objects(
 def build_libcc(directory: Path, *, flags: list[str] | None = None, libc_backend: bool = False) -> Path:
     """Builds libcc.so.<ABI> in `directory` and returns its path.
 
-    `flags` replaces the release flags (sanitizers, CC_FAULT_INJECTION …); they are given to the compiler and the linker.
-    `libc_backend` leaves mimalloc out, for sanitizers and valgrind.
+    `flags` replaces the release flags (sanitizers, CC_FAULT_INJECTION …); they are given to the compiler and the
+    linker. `libc_backend` leaves mimalloc out, for sanitizers and valgrind.
     """
     flags = [*RELEASE_FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))] if flags is None else flags
     if libc_backend:
@@ -198,13 +203,19 @@ def write_config_header(directory: Path, values: dict[str, int]) -> None:
     """cc/config.h of a library that was built like this; another value in the user's flags is an error."""
     lines = ["/* cc/config.h: how the library was built. */", "#ifndef CC_CONFIG_H", "#define CC_CONFIG_H", ""]
     for name, value in values.items():
-        lines += [f"#if defined({name}) && {name} != {value}", f'#error "the library was built with {name}={value}"', "#endif"]
+        lines += [
+            f"#if defined({name}) && {name} != {value}",
+            f'#error "the library was built with {name}={value}"',
+            "#endif",
+        ]
         lines += [f"#undef {name}", f"#define {name} {value}", ""]
     (directory / "cc" / "config.h").write_text("\n".join([*lines, "#endif"]) + "\n")
 
 
 def write_pkg_config(directory: Path, version: str, values: dict[str, int]) -> None:
-    """A relocatable libcc.pc for a library in <package>/lib and headers in <package>/include; its variables tell `values`."""
+    """A relocatable libcc.pc for a library in <package>/lib and headers in <package>/include; its variables tell
+    `values`.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "libcc.pc").write_text(
         "prefix=${pcfiledir}/../..\n"

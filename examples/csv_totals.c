@@ -4,8 +4,9 @@
  *     csv_totals plain FILE           reads it line by line, copies each field
  *     csv_totals regions FILE         maps it; fields are slices of it, the table of products lies in an arena
  *
- * Both keep all rows, as a program would that goes on to sort or join them, and print the same; the last line on stderr is JSON: seconds,
- * and bytes: own (anonymous) memory with all rows in it, and the peak of all with the file's pages.
+ * Both keep all rows, as a program would that goes on to sort or join them, and print the same; the last line on
+ * stderr is JSON: seconds, and bytes: own (anonymous) memory with all rows in it, and the peak of all with the
+ * file's pages.
  *
  *     cc -O2 examples/csv_totals.c $(pkg-config --cflags --libs libcc) -o csv_totals
  * with PKG_CONFIG_PATH=<the installed package>/lib/pkgconfig. */
@@ -31,7 +32,7 @@ static unsigned long long status_bytes(const char *name) {
 
 static unsigned long long own_bytes; /* anonymous memory when all rows were there */
 
-/* ---- plain: what one writes with the C library alone --------------------------------------------------------------------- */
+/* ---- plain: what one writes with the C library alone ------------------------------------------------------------- */
 
 typedef struct plain_row {
     struct plain_row *next;
@@ -98,11 +99,12 @@ static int sum_plainly(const char *path) {
     own_bytes = status_bytes("RssAnon");
     printf("%zu rows, longest comment %zu\n", count, longest);
     for (size_t i = 0; i < BUCKETS; i++)
-        for (plain_total_t *total = totals[i]; total != NULL; total = total->next) printf("%s %.2f\n", total->product, total->sum);
+        for (plain_total_t *total = totals[i]; total != NULL; total = total->next)
+            printf("%s %.2f\n", total->product, total->sum);
     return 0;
 }
 
-/* ---- with regions ------------------------------------------------------------------------------------------------------------ */
+/* ---- with regions ------------------------------------------------------------------------------------------------ */
 
 /* Fields are offsets into the line: the file is there anyway. */
 typedef struct row {
@@ -175,11 +177,12 @@ static int sum_with_regions(const char *path) {
     return 0;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------------------------------------------------------- */
 
 static int make(const char *path, long lines) {
     static const char *const cities[] = {"Antwerp", "Bergen", "Cork", "Dresden", "Evora", "Foggia", "Graz", "Haarlem"};
-    static const char *const words[] = {"late", "broken", "as ordered", "paid in advance", "returned once", "gift", "urgent"};
+    static const char *const words[] = {"late",          "broken", "as ordered", "paid in advance",
+                                        "returned once", "gift",   "urgent"};
     unsigned long long state = 1;
     FILE *file = fopen(path, "w");
     if (file == NULL) return perror(path), 1;
@@ -196,7 +199,8 @@ static int finish(int status, struct timespec begin) {
     struct timespec end;
     timespec_get(&end, TIME_UTC);
     double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
-    fprintf(stderr, "{\"seconds\": %.6f, \"anonymous\": %llu, \"peak\": %llu}\n", seconds, own_bytes, status_bytes("VmHWM"));
+    fprintf(stderr, "{\"seconds\": %.6f, \"anonymous\": %llu, \"peak\": %llu}\n", seconds, own_bytes,
+            status_bytes("VmHWM"));
     return status;
 }
 

@@ -78,7 +78,8 @@ def generate(directory: Path, lines: int) -> list[Path]:
                 status = 500 + int(rand() * 4) if rand() < errors else 404 if rand() < 0.01 else 200
                 latency = int(usual * (0.5 + rand() + 30 * rand() ** 24))
                 line = (
-                    f'{client} [{time.isoformat(timespec="milliseconds")}] "{method} {target.format(int(rand() * 5000))}" '
+                    f'{client} [{time.isoformat(timespec="milliseconds")}] "{method} '
+                    f'{target.format(int(rand() * 5000))}" '
                     f'{status} {int(200 + 60_000 * rand() ** 4)} {latency} r{number:08x} "{AGENTS[int(rand() * 3)]}"\n'
                 )
                 file.write(line if number % 9973 else line[:40] + "\n")  # a torn write now and then
@@ -274,7 +275,9 @@ def positive(text: str) -> int:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="log_analytics.py", description="Analyse a day of access logs, generated on first use.")
+    parser = argparse.ArgumentParser(
+        prog="log_analytics.py", description="Analyse a day of access logs, generated on first use."
+    )
     parser.add_argument("--data", type=Path, help="where the logs are kept (default: a temporary directory)")
     parser.add_argument("--lines", type=positive, default=200_000, help="size of the generated logs (default: 200000)")
     parser.add_argument("--workers", type=positive, default=2, help="readers, and as many aggregators (default: 2)")

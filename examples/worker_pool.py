@@ -1,6 +1,6 @@
 """A thread pool as concurrent.futures has it, on any class with queue.Queue's methods: LockFreeQueue is one.
 
-    python examples/worker_pool.py
+python examples/worker_pool.py
 """
 
 from __future__ import annotations

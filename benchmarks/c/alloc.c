@@ -42,7 +42,7 @@ static uint64_t now(clockid_t clock) {
 /* The compiler must neither drop the block nor know what it holds. */
 #define KEEP(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
 
-/* ---- the loops, one set for each peer so that every call is compiled as a user's ---------------------------------- */
+/* ---- the loops, one set for each peer so that every call is compiled as a user's --------------------------------- */
 
 typedef struct ring {
     _Alignas(128) _Atomic(size_t) written;
@@ -121,7 +121,7 @@ static const peer_t node_peers[] = {
 };
 enum { PEERS = sizeof peers / sizeof *peers };
 
-/* ---- measuring ---------------------------------------------------------------------------------------------------- */
+/* ---- measuring --------------------------------------------------------------------------------------------------- */
 
 typedef struct worker {
     const peer_t *peer;

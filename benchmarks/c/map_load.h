@@ -8,9 +8,10 @@
  *     bool map_get(uint64_t key, uint64_t *value)     true: it was there
  *     bool map_put(uint64_t key, uint64_t value)      if absent; true: it was
  *     bool map_remove(uint64_t key)                   true: it was there
- *     uint64_t map_scan(uint64_t key, unsigned count) the sum of the values of the next `count` entries from `key` on, and if there
- *                                                     are fewer before the end, of those
- *     #define MAP_NO_SCAN, MAP_NO_REMOVE              instead of the last ones, where it has none that is safe beside the others
+ *     uint64_t map_scan(uint64_t key, unsigned count) the sum of the values of the next `count` entries from `key` on,
+ *                                                     or of as many as there are
+ *     #define MAP_NO_SCAN, MAP_NO_REMOVE              instead of the last ones, where it has none that is safe beside
+ *                                                     the others
  *
  * A call is `program KEYS MILLISECONDS THREADS WORKLOADS`, the last two as lists: `map 100000 500 1,2,4
  * read,scan,mixed,half`. Keys are drawn evenly from 0 … 2·KEYS-1. First half of them, in random order, are put in by

@@ -41,7 +41,7 @@ static void *new_buffer(void) {
     return buffer;
 }
 
-/* ---- peers: all as a cc_mem_methods_t, called the same way ---------------------------------------------------------- */
+/* ---- peers: all as a cc_mem_methods_t, called the same way ------------------------------------------------------- */
 
 /* SQLite's struct, as sqlite3.h has it. */
 typedef struct sqlite_methods {
@@ -131,7 +131,7 @@ static void add_sqlite(const char *path, const char *name) {
     memcpy(&peer->free, &methods.free, sizeof peer->free);
 }
 
-/* ---- workloads -------------------------------------------------------------------------------------------------------- */
+/* ---- workloads --------------------------------------------------------------------------------------------------- */
 
 /* Sizes as programs have them: mostly small, a few large. */
 static inline size_t next_size(uint64_t *state) {
@@ -238,7 +238,7 @@ static void compare(const char *workload, size_t size, size_t threads, size_t ro
     fflush(stdout);
 }
 
-/* ---- fragmentation ------------------------------------------------------------------------------------------------------ */
+/* ---- fragmentation ----------------------------------------------------------------------------------------------- */
 
 /* 64 k blocks that come and go, as in `mixed`, and how the buffer looks then. */
 static void fill(const char *name, const cc_mem_methods_t *methods, size_t steps) {

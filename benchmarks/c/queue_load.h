@@ -3,11 +3,11 @@
  * A program defines what follows, as static functions so that they can be inlined, then includes this header, which
  * has main():
  *     #define QUEUE_NAME "…"
- *     void queue_create(uint64_t capacity)            empty; bounded ones hold so many (a power of two), others ignore it
+ *     void queue_create(uint64_t capacity)            empty; bounded ones hold so many (a power of two)
  *     void queue_attach(void), queue_detach(void)     by each thread before and after its operations
  *     bool queue_put(uint64_t value)                  false: full
  *     bool queue_get(uint64_t *value)                 false: empty
- *     #define QUEUE_NOT_FIFO                          for stacks, and for queues that keep no order even for one producer
+ *     #define QUEUE_NOT_FIFO                          for stacks, and queues that keep no producer's order
  *
  * A call is `program MILLISECONDS THREADS WORKLOADS`, the last two as lists: `queue 500 1,2,4 pairs,halves`:
  *     pairs   each thread puts one, then gets one, and so on; the queue is empty at first. A rate is of pairs

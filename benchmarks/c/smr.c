@@ -5,8 +5,8 @@
  *     section    enter and exit a read section (ck_hp: as read)
  *     read       the same around one protected load of a slot that nobody writes
  *     update     cc_alloc_node, exchange with the thread's own slot, retire what was there; all is freed in the end
- *     pending    update for some time: the most bytes retired and not freed, with and without a reader that sleeps inside
- *                its section all the time; a peer that reaches 1 GiB is stopped
+ *     pending    update for some time: the most bytes retired and not freed, with and without a reader that sleeps
+ *                inside its section all the time; a peer that reaches 1 GiB is stopped
  * A call is `smr PROCESSORS ROUNDS COUNT MILLISECONDS`: rounds, updates of a thread in a round, time of a stall. One
  * line of JSON for each measurement goes to the output. */
 #define _GNU_SOURCE
@@ -35,7 +35,7 @@ static uint64_t now(clockid_t clock) {
 /* The compiler must take the value for used, and memory for changed. */
 #define KEEP(value) __asm__ volatile("" : : "r"(value) : "memory")
 
-/* ---- the loops, one set for each peer so that every call is compiled as a user's ---------------------------------- */
+/* ---- the loops, one set for each peer so that every call is compiled as a user's --------------------------------- */
 
 typedef struct place {
     _Alignas(128) slot_t slot;
@@ -209,7 +209,7 @@ static const peer_t peers[] = {
 };
 enum { PEERS = sizeof peers / sizeof *peers };
 
-/* ---- threads ------------------------------------------------------------------------------------------------------ */
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 typedef struct task {
     worker_t worker;
@@ -304,7 +304,7 @@ static void compare(const char *workload, size_t threads, size_t rounds, size_t 
     fflush(stdout);
 }
 
-/* ---- bytes retired and not freed ---------------------------------------------------------------------------------- */
+/* ---- bytes retired and not freed --------------------------------------------------------------------------------- */
 
 typedef struct stall {
     worker_t worker;

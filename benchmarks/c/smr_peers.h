@@ -93,7 +93,7 @@ PEER_FUNCTION void with_unprotected_retire(worker_t *worker, node_t *node) {
     cc_free(node, sizeof *node);
 }
 
-/* ---- cc/smr.h: with a held handle and its inlines; NAME_call goes through the exported functions -------------------- */
+/* ---- cc/smr.h: with a held handle and its inlines; NAME_call goes through the exported functions ----------------- */
 
 static cc_smr_t *domains[CC_SMR_NONE + 1]; /* by scheme */
 
@@ -106,7 +106,9 @@ PEER_FUNCTION void attach_to(worker_t *worker, cc_smr_scheme_t scheme) {
     PEER_FUNCTION void with_##name##_detach(worker_t *worker) { cc_smr_detach(worker->self); } \
     PEER_FUNCTION void with_##name##_enter(worker_t *worker) { cc_smr_enter(worker->self); } \
     PEER_FUNCTION void with_##name##_exit(worker_t *worker) { cc_smr_exit(worker->self); } \
-    PEER_FUNCTION node_t *with_##name##_load(worker_t *worker, slot_t *slot) { return cc_smr_protect(worker->self, slot); } \
+    PEER_FUNCTION node_t *with_##name##_load(worker_t *worker, slot_t *slot) { \
+        return cc_smr_protect(worker->self, slot); \
+    } \
     PEER_FUNCTION node_t *with_##name##_alloc(worker_t *worker) { return cc_smr_alloc_node(worker->self, PAYLOAD); } \
     PEER_FUNCTION void with_##name##_retire(worker_t *worker, node_t *node) { \
         cc_smr_retire(worker->self, node, PAYLOAD, NULL); \
@@ -134,7 +136,7 @@ PEER_FUNCTION node_t *with_ibr_call_load(worker_t *worker, slot_t *slot) {
     return (cc_smr_protect)(worker->self, slot);
 }
 
-/* ---- calls: two calls of an exported function that does nothing, the least that a section through exported calls costs - */
+/* ---- calls: two exported functions that do nothing, the least that a section through exported calls costs -------- */
 
 NOTHING(calls, attach)
 NOTHING(calls, detach)
@@ -145,7 +147,7 @@ PEER_FUNCTION void with_calls_enter(worker_t *worker) {
 #define with_calls_exit with_calls_enter
 PLAIN_LOAD(calls)
 
-/* ---- Concurrency Kit ---------------------------------------------------------------------------------------------- */
+/* ---- Concurrency Kit --------------------------------------------------------------------------------------------- */
 
 #if HAVE_CK
 static ck_epoch_t ck_epoch_all;
@@ -217,7 +219,7 @@ PEER_FUNCTION void with_ck_hp_drain(worker_t *worker) {
 PLAIN_ALLOC(ck_hp)
 #endif
 
-/* ---- liburcu ------------------------------------------------------------------------------------------------------ */
+/* ---- liburcu ----------------------------------------------------------------------------------------------------- */
 
 #if HAVE_URCU
 static void call_rcu_destroy(struct rcu_head *head) {

@@ -16,8 +16,7 @@ import secrets
 import sys
 from _thread import RLock, get_ident
 from contextlib import suppress
-from os import X_OK, access, fsdecode
-from os import write as write_to_descriptor
+from os import X_OK, access, fsdecode, write as write_to_descriptor
 from os.path import isdir, isfile, splitext
 from typing import Any, TextIO
 

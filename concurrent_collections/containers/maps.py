@@ -14,18 +14,12 @@ from __future__ import annotations
 
 from collections.abc import (
     Callable,
+    ItemsView as _ItemsView,
     Iterable,
     Iterator,
+    KeysView as _KeysView,
     Mapping,
     MutableMapping,
-)
-from collections.abc import (
-    ItemsView as _ItemsView,
-)
-from collections.abc import (
-    KeysView as _KeysView,
-)
-from collections.abc import (
     ValuesView as _ValuesView,
 )
 from reprlib import recursive_repr
@@ -52,9 +46,7 @@ class _Range:
     _range: tuple[Any, Any, tuple[bool, bool], bool]
     _kind: str
 
-    def __init__(
-        self, mapping: Any, start: Any, stop: Any, inclusive: tuple[bool, bool], reverse: bool
-    ) -> None:
+    def __init__(self, mapping: Any, start: Any, stop: Any, inclusive: tuple[bool, bool], reverse: bool) -> None:
         self._mapping = mapping
         self._range = (start, stop, bounds(inclusive), bool(reverse))  # type: ignore[misc]  # a slot of the views
 

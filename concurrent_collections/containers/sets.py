@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableSet
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, MutableSet, Set as AbstractSet
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar
 

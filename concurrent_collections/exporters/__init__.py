@@ -26,13 +26,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .csv import write_csv
-    from .findings import Recommendation, Verdict, recommend, verdict
-    from .findings import recommend as smr_recommend
-    from .findings import verdict as smr_verdict
+    from .findings import (
+        Recommendation,
+        Verdict,
+        recommend,
+        recommend as smr_recommend,
+        verdict,
+        verdict as smr_verdict,
+    )
     from .html import render_html, write_html
     from .json import read_json, report_to_dict, write_json
-    from .prometheus import MemoryProfilerCollector, SMRCollector, prometheus_text
-    from .prometheus import prometheus_text as smr_prometheus_text
+    from .prometheus import (
+        MemoryProfilerCollector,
+        SMRCollector,
+        prometheus_text,
+        prometheus_text as smr_prometheus_text,
+    )
 
 __all__ = [
     "MemoryProfilerCollector",

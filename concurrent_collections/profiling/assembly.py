@@ -322,7 +322,8 @@ def _add_live(report: MemoryProfilerReport, options: Options, live: _core.LiveFi
     sites, blocks = live["sites"], live["blocks"]
     stacks = {site["site"]: _stack_text(site["stack"]) for site in sites}
     report.live_sites = [
-        AllocationSite(stacks[site["site"]], _count(site["count"]), _count(site["bytes"]), site["held"]) for site in sites
+        AllocationSite(stacks[site["site"]], _count(site["count"]), _count(site["bytes"]), site["held"])
+        for site in sites
     ]
     if not options.detect_leaks:
         return

@@ -78,9 +78,7 @@ class SMRProfiler(Exports):
     profilers may run at once. Methods may be called from any thread.
     """
 
-    def __init__(
-        self, *, interval: float | None = 0.1, track_delays: bool = True, delay_buckets: int = 1000
-    ) -> None:
+    def __init__(self, *, interval: float | None = 0.1, track_delays: bool = True, delay_buckets: int = 1000) -> None:
         checked_flag("track_delays", track_delays)
         checked_int("delay_buckets", delay_buckets, 10, 5000)
         if interval is not None:
@@ -124,7 +122,9 @@ class SMRProfiler(Exports):
                 self._watch = reclamation_watch.Watch(self._delay_buckets)
                 if self._interval is not None:
                     self._sampler = threading.Thread(
-                        target=self._take_samples, args=(self._stopping, self._interval), name="SMRProfiler",
+                        target=self._take_samples,
+                        args=(self._stopping, self._interval),
+                        name="SMRProfiler",
                         daemon=True,
                     )
                     self._sampler.start()

@@ -283,7 +283,8 @@ def _merged(first: _Point, second: _Point) -> _Point:
     """Two neighbours as one: the later state, and the higher of what can be high."""
     return _Point(
         second.time, second.pending_nodes, second.pending_bytes, max(first.peak, second.peak), second.retired_nodes,
-        second.reclaimed_nodes, max(first.epoch_lag, second.epoch_lag), max(first.stalled_threads, second.stalled_threads),
+        second.reclaimed_nodes, max(first.epoch_lag, second.epoch_lag),
+        max(first.stalled_threads, second.stalled_threads),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ enum cc__fork_rank {
     CC__FORK_COLLECTIONS,
     CC__FORK_SMR, /* smr/: the registry's lock, then those of the domains */
     CC__FORK_SMR_OPTIONS,
-    CC__FORK_PLATFORM,    /* platform/ */
+    CC__FORK_PLATFORM, /* platform/ */
     CC__FORK_PLATFORM_HEAPS,
     CC__FORK_POOL_CACHES, /* regions/ */
     CC__FORK_POOL_GROWTH,

@@ -136,7 +136,7 @@ static void check_size(const char *function, const header_t *header, size_t size
 
 /* ---- free -------------------------------------------------------------------------------------------------------- */
 
-void (Platform_Free)(void *pointer, size_t size) {
+void(Platform_Free)(void *pointer, size_t size) {
     cc_platform_free_inline(pointer, size);
 }
 

@@ -48,8 +48,7 @@ bool cc__range_is_committed(const range_t *range) {
 DWORD cc__range_protect(const range_t *range, DWORD protect) {
     unsigned access = cc__protection_access(protect);
     if ((access & ~range->region->most) != 0) return ERROR_INVALID_PARAMETER;
-    if (cc__os_protect(address_of(range), bytes_of(range), access) != CC_OK)
-        return ERROR_NOT_ENOUGH_MEMORY;
+    if (cc__os_protect(address_of(range), bytes_of(range), access) != CC_OK) return ERROR_NOT_ENOUGH_MEMORY;
     protect = (protect & ~(DWORD)PROTECT_CACHING) | (range->region->protect & PROTECT_CACHING);
     uint16_t *pages = &range->region->pages[range->first];
     for (size_t i = 0; i < range->count; i++) pages[i] = (uint16_t)((pages[i] & PAGE_IS_LOCKED) | protect);

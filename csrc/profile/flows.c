@@ -55,8 +55,8 @@ void cc__flows_free(cc__flow_table_t *table) {
 bool cc__flows_copy(cc__flow_table_t *to, const cc__flow_table_t *from, double sign) {
     for (size_t i = 0; i < from->size; i++) {
         const cc__flow_t *flow = &from->entries[i];
-        if (flow->count != 0 && !cc__flows_add(to, flow->alloc_slot, flow->free_slot, sign * flow->count,
-                                               sign * flow->bytes))
+        if (flow->count != 0 &&
+            !cc__flows_add(to, flow->alloc_slot, flow->free_slot, sign * flow->count, sign * flow->bytes))
             return false;
     }
     return true;

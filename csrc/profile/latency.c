@@ -9,8 +9,7 @@ static double net_cycles(const struct cc_profile_latency *latency, unsigned inde
     return cycles > 0 ? cycles : 0;
 }
 
-double cc_profile_latency_buckets(const cc_profile_snapshot_t *snapshot, bool frees, unsigned buckets,
-                                  double *counts) {
+double cc_profile_latency_buckets(const cc_profile_snapshot_t *snapshot, bool frees, unsigned buckets, double *counts) {
     const struct cc_profile_latency *latency = snapshot->latency;
     const double *histogram = frees ? latency->free : latency->alloc;
     memset(counts, 0, buckets * sizeof *counts);

@@ -58,7 +58,7 @@ static void join_session(cc__shard_t *shard, uint64_t config) {
     shard->oldest_session = cc__sessions.oldest < number ? cc__sessions.oldest : number;
     shard->youngest_session = cc__sessions.youngest;
     unsigned since = cc__sessions.exact_since;
-    shard->plain_session = since == 0                         ? CC__MAX_SESSIONS + 1
+    shard->plain_session = since == 0                        ? CC__MAX_SESSIONS + 1
                            : since > shard->youngest_session ? since
                                                              : shard->youngest_session;
 }

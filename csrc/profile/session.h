@@ -15,10 +15,10 @@
 
 /* The word: flags below, the session above them. 0 when idle. */
 enum {
-    CC__EXACT = 1u << 8,         /* record every allocation */
-    CC__RATE = 1u << 9,          /* sample by count */
-    CC__INTERVAL = 1u << 10,     /* sample by bytes */
-    CC__ALL_FREES = 1u << 11,    /* records may lie outside the bitmap: an exact session came before this one */
+    CC__EXACT = 1u << 8,      /* record every allocation */
+    CC__RATE = 1u << 9,       /* sample by count */
+    CC__INTERVAL = 1u << 10,  /* sample by bytes */
+    CC__ALL_FREES = 1u << 11, /* records may lie outside the bitmap: an exact session came before this one */
     CC__LATENCY = 1u << 12,
     CC__TIMES = 1u << 13,
     CC__STACKS = 1u << 14,

@@ -12,10 +12,10 @@
  * word is so small). */
 enum {
     CC__THREAD_UNSYNCED = 0,
-    CC__THREAD_INSIDE = 1,  /* in an allocator below a tap: what it calls is already being recorded */
-    CC__THREAD_PAUSED = 2,  /* allocations are not to be recorded */
-    CC__THREAD_PROBED = 3,  /* cc_profile_reaches: the call came */
-    CC__THREAD_PROBING = 4  /* + domain: it waits for a call of that domain's wrapper */
+    CC__THREAD_INSIDE = 1, /* in an allocator below a tap: what it calls is already being recorded */
+    CC__THREAD_PAUSED = 2, /* allocations are not to be recorded */
+    CC__THREAD_PROBED = 3, /* cc_profile_reaches: the call came */
+    CC__THREAD_PROBING = 4 /* + domain: it waits for a call of that domain's wrapper */
 };
 
 enum { CC__MAX_SLOTS = 1 << CC__SLOT_BITS, CC__LAST_SLOT = CC__MAX_SLOTS - 1 };
@@ -36,27 +36,27 @@ typedef struct cc__cached_site {
 /* On pages of its own. Only the owner writes, readers add up; fields without _Atomic are the owner's alone. */
 typedef struct cc__shard {
     /* Hot. */
-    uint64_t stamp;             /* slot and session, in place for a record */
-    _Atomic(int64_t) balance;   /* bytes allocated less bytes freed, not yet in cc__live_bytes() */
-    int32_t timing_countdown;   /* operations until the next timed one */
-    unsigned plain_session;     /* records from this session on are exact and younger than every profile */
-    unsigned youngest_session;  /* first session of the youngest profile */
-    unsigned oldest_session;    /* records before it belong to no active profile */
-    bool wants_origin;          /* the session asks for times or stacks */
-    bool clock_is_due;          /* origin_time must be read anew */
-    int64_t origin_second;      /* in which origin_time was read */
-    uint64_t origin_time;       /* what stands in records made now */
-    size_t least_size;          /* so that no two blocks share a granule, and times have a second one */
-    int64_t quantum;            /* how far the balance may go before it is flushed */
+    uint64_t stamp;            /* slot and session, in place for a record */
+    _Atomic(int64_t) balance;  /* bytes allocated less bytes freed, not yet in cc__live_bytes() */
+    int32_t timing_countdown;  /* operations until the next timed one */
+    unsigned plain_session;    /* records from this session on are exact and younger than every profile */
+    unsigned youngest_session; /* first session of the youngest profile */
+    unsigned oldest_session;   /* records before it belong to no active profile */
+    bool wants_origin;         /* the session asks for times or stacks */
+    bool clock_is_due;         /* origin_time must be read anew */
+    int64_t origin_second;     /* in which origin_time was read */
+    uint64_t origin_time;      /* what stands in records made now */
+    size_t least_size;         /* so that no two blocks share a granule, and times have a second one */
+    int64_t quantum;           /* how far the balance may go before it is flushed */
     unsigned stack_depth;
-    uint64_t sync_word;         /* the configuration that this shard is in line with */
+    uint64_t sync_word; /* the configuration that this shard is in line with */
     uint64_t timing_random;
     cc__session_t session;
     cc__sampler_t sampler;
-    bool counts_exactly;        /* `counted` is not all zeros */
-    unsigned samples_seen;      /* sampled allocations and frees, to time some of them */
-    unsigned timings;           /* since the timeline was looked at */
-    uint64_t generation;        /* of the slot and the site cache */
+    bool counts_exactly;   /* `counted` is not all zeros */
+    unsigned samples_seen; /* sampled allocations and frees, to time some of them */
+    unsigned timings;      /* since the timeline was looked at */
+    uint64_t generation;   /* of the slot and the site cache */
     unsigned slot;
     cc__thread_t *thread;        /* NULL: free for a new one */
     struct cc__shard *next;      /* in the list of all shards */

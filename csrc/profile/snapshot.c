@@ -158,8 +158,8 @@ static int add_points(const cc_profile_t *profile, cc_profile_snapshot_t *snapsh
         point->alloc_bytes = without_noise(point->alloc_bytes, snapshot->estimated);
     }
     snapshot->points[timeline->count] =
-        (cc_profile_point_t){snapshot->seconds, snapshot->current, snapshot->current, snapshot->alloc_count,
-                             snapshot->free_count, snapshot->alloc_bytes};
+        (cc_profile_point_t){snapshot->seconds,     snapshot->current,    snapshot->current,
+                             snapshot->alloc_count, snapshot->free_count, snapshot->alloc_bytes};
     snapshot->point_count = timeline->count + 1;
     return CC_OK;
 }

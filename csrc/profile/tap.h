@@ -67,8 +67,7 @@ CC__TAP_INLINE bool cc__put_record(const cc__source_t *source, cc__shard_t *shar
         record |= cc__tap_put_origin(shard, source->frames, &leaf->words[index]);
     }
     /* The locked instruction comes before the stores, which may miss the cache: it would wait for them. */
-    if ((config & CC__EXACT) == 0)
-        cc__or_relaxed(&leaf->sampled[index / 64], (uint64_t)1 << (index % 64));
+    if ((config & CC__EXACT) == 0) cc__or_relaxed(&leaf->sampled[index / 64], (uint64_t)1 << (index % 64));
     if (CC_UNLIKELY(size >= CC__SIZE_BESIDE)) {
         cc__store_relaxed(&leaf->words[index + 2], size < CC__BESIDE_LIMIT ? size : CC__BESIDE_LIMIT - 1);
         size = CC__SIZE_BESIDE;
@@ -195,10 +194,10 @@ CC__TAP_INLINE bool cc__tap_may_be_recorded(uint64_t config, void *pointer) {
 typedef struct cc__tap {
     cc__shard_t *shard; /* NULL: it is passed on as it is */
     uint64_t config;
-    uint64_t state;     /* what observer_state becomes again */
-    size_t least;       /* bytes to take from the allocator below, at least; 0: as many as were asked for */
+    uint64_t state; /* what observer_state becomes again */
+    size_t least;   /* bytes to take from the allocator below, at least; 0: as many as were asked for */
     bool exact, recorded;
-    uint64_t began;     /* in cycles; 0: it is not timed */
+    uint64_t began; /* in cycles; 0: it is not timed */
     /* reallocation: the old block */
     void *pointer;
     cc__leaf_t *leaf;

@@ -1,7 +1,7 @@
 /* profile/timeline.c: points are drawn. */
 #include "timeline.h"
 
-static cc__timeline_t *timelines;        /* under the lock */
+static cc__timeline_t *timelines;                    /* under the lock */
 static _Atomic(uint64_t) next_point_ns = UINT64_MAX; /* the earliest that is due; written under the lock */
 
 enum { FIRST_INTERVAL_NS = 4000000 }; /* the coarse clock's step; doubles when the points run out */
@@ -56,9 +56,12 @@ static void draw_point(cc__timeline_t *timeline, cc__counts_t all, uint64_t now)
     double current = (double)(cc__live_bytes() - cc__load_relaxed(&seen->base));
     double peak = (double)cc__load_relaxed(&seen->since_point);
     cc__baseline_counts(timeline->baseline, &all);
-    timeline->points[timeline->count++] = (cc_profile_point_t){
-        (double)(now - timeline->start_ns) * 1e-9, at_least_0(current), at_least_0(peak > current ? peak : current),
-        all.alloc_count, at_least_0(all.free_count), all.alloc_bytes};
+    timeline->points[timeline->count++] = (cc_profile_point_t){(double)(now - timeline->start_ns) * 1e-9,
+                                                               at_least_0(current),
+                                                               at_least_0(peak > current ? peak : current),
+                                                               all.alloc_count,
+                                                               at_least_0(all.free_count),
+                                                               all.alloc_bytes};
     cc__peak_mark_point(seen, (int64_t)current);
     timeline->next_ns = now + timeline->interval_ns;
 }

@@ -1,7 +1,7 @@
 /* profile/totals.c: adds up the shards. */
 #include "totals.h"
 
-static cc__totals_t departed;           /* of ended threads; under the lock */
+static cc__totals_t departed; /* of ended threads; under the lock */
 static _Atomic(uint64_t) lost_records;
 
 void cc__totals_lose_record(void) {

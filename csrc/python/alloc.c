@@ -45,8 +45,7 @@ static PyObject *alloc_select(PyObject *module, PyObject *argument) {
     const char *name = PyUnicode_AsUTF8(argument);
     if (name == NULL) return NULL;
     int status = cc_alloc_select(name);
-    if (status == CC_ERROR_ARGUMENT)
-        return cc_python_raise(status, "no allocator below libcc is called '%s'", name);
+    if (status == CC_ERROR_ARGUMENT) return cc_python_raise(status, "no allocator below libcc is called '%s'", name);
     if (status != CC_OK) return cc_python_raise(status, "the allocator '%s' cannot be chosen", name);
     Py_RETURN_NONE;
 }

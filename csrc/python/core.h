@@ -40,8 +40,8 @@ PyObject *cc_python_read_object_heap(PyObject *module, PyObject *unused);
 extern const cc_profile_frame_provider_t cc_python_frame_provider;
 /* Remembers the main interpreter and the directory of this package, a str. pre: attached. -1 with an exception. */
 int cc_python_frames_setup(PyObject *package_directory);
-/* Lets the calling thread's stack of frames begin here, and its recursion depth. pre: attached; it never returns into the frames
- * that there are. */
+/* Lets the calling thread's stack of frames begin here, and its recursion depth. pre: attached; it never returns
+ * into the frames that there are. */
 void cc_python_forget_frames(void);
 /* Whether the calling thread is the one in which Python runs the handlers of signals. pre: attached. */
 bool cc_python_handles_signals(void);

@@ -18,7 +18,10 @@ bool cc_python_check_count(const char *name, Py_ssize_t given, Py_ssize_t least,
     if (CC_LIKELY(given >= least && given <= most)) return true;
     Py_ssize_t wanted = given < least ? least : most;
     PyErr_Format(PyExc_TypeError, "%s expected %s%zd argument%s, got %zd", name,
-                 least == most ? "" : given < least ? "at least " : "at most ", wanted, wanted == 1 ? "" : "s", given);
+                 least == most   ? ""
+                 : given < least ? "at least "
+                                 : "at most ",
+                 wanted, wanted == 1 ? "" : "s", given);
     return false;
 }
 
@@ -83,7 +86,7 @@ static int settle(cc_python_map_t *self, PyObject *compare, PyObject *sort_key) 
 }
 
 cc_map_t *cc_python_map_settle(cc_python_map_t *self) {
-    cc_map_t *map = cc__load_acquire(&self->map); /* pairs with settle_alone */
+    cc_map_t *map = cc__load_acquire(&self->map);                                         /* pairs with settle_alone */
     if (map == NULL && settle(self, NULL, NULL) == 0) map = cc__load_acquire(&self->map); /* as above */
     return map;
 }
@@ -98,7 +101,7 @@ void cc_python_map_dealloc(PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
     Py_TRASHCAN_BEGIN(object, cc_python_map_dealloc) /* a million maps, each in the next */
-    if (self->weak_references != NULL) PyObject_ClearWeakRefs(object);
+        if (self->weak_references != NULL) PyObject_ClearWeakRefs(object);
     cc_map_destroy(cc__load_relaxed(&self->map));
     cc_python_drop_now();
     cc_python_stem_free(cc__load_relaxed(&self->stem));
@@ -357,21 +360,20 @@ static PyMethodDef map_methods[] = {
     CC_PYTHON_MAP_METHODS,
     {NULL, NULL, 0, NULL}};
 
-static PyType_Slot map_slots[] = {
-    {Py_tp_doc, "The binding of an ordered map; SkipListMap and TreeMap are made of it."},
-    {Py_tp_new, new_map},
-    {Py_tp_dealloc, cc_python_map_dealloc},
-    {Py_tp_traverse, cc_python_map_traverse},
-    {Py_tp_clear, cc_python_map_tp_clear},
-    {Py_tp_iter, cc_python_map_iter},
-    {Py_tp_methods, map_methods},
-    {Py_tp_members, cc_python_map_members},
-    {Py_tp_getset, cc_python_map_getset},
-    {Py_mp_length, cc_python_map_length},
-    {Py_mp_subscript, subscript},
-    {Py_mp_ass_subscript, set_item},
-    {Py_sq_contains, cc_python_map_contains},
-    {0, NULL}};
+static PyType_Slot map_slots[] = {{Py_tp_doc, "The binding of an ordered map; SkipListMap and TreeMap are made of it."},
+                                  {Py_tp_new, new_map},
+                                  {Py_tp_dealloc, cc_python_map_dealloc},
+                                  {Py_tp_traverse, cc_python_map_traverse},
+                                  {Py_tp_clear, cc_python_map_tp_clear},
+                                  {Py_tp_iter, cc_python_map_iter},
+                                  {Py_tp_methods, map_methods},
+                                  {Py_tp_members, cc_python_map_members},
+                                  {Py_tp_getset, cc_python_map_getset},
+                                  {Py_mp_length, cc_python_map_length},
+                                  {Py_mp_subscript, subscript},
+                                  {Py_mp_ass_subscript, set_item},
+                                  {Py_sq_contains, cc_python_map_contains},
+                                  {0, NULL}};
 
 PyType_Spec cc_python_map_spec = {.name = "concurrent_collections._core.OrderedMap",
                                   .basicsize = sizeof(cc_python_map_t),

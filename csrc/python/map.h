@@ -22,9 +22,9 @@ typedef struct {
  * use. */
 typedef struct {
     PyObject_HEAD
-    _Atomic(cc_map_t *) map;   /* NULL until the order is settled; then for good */
-    PyObject *compare;         /* cmp=, or NULL; written before `map` */
-    PyObject *sort_key;        /* key=, or NULL; written before `map` */
+    _Atomic(cc_map_t *) map;          /* NULL until the order is settled; then for good */
+    PyObject *compare;                /* cmp=, or NULL; written before `map` */
+    PyObject *sort_key;               /* key=, or NULL; written before `map` */
     _Atomic(cc_python_stem_t *) stem; /* NULL until the first string; then for good */
     PyObject *weak_references;
     bool is_set;

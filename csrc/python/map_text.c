@@ -122,7 +122,7 @@ static const cc_python_stem_t *settle_stem(cc_python_map_t *self, PyObject *text
 
 static inline uint64_t text_prefix(const cc_python_stem_t *stem, PyObject *text, int width, bool *exact) {
     int order = compare_with_stem(stem, text, width);
-    uint64_t prefix = order != 0 ? plain_prefix(text, 0, exact)
+    uint64_t prefix = order != 0      ? plain_prefix(text, 0, exact)
                       : stem->numbers ? numbers_prefix(text, width, stem->length, exact)
                                       : plain_prefix(text, stem->length, exact);
     return prefix | (uint64_t)(WITH_STEM + order) << PLACE_SHIFT;

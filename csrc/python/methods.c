@@ -16,7 +16,7 @@ typedef struct problem {
     char texts[];
 } problem_t;
 
-static problem_t *problems; /* the latest first; by __atomic builtins */
+static problem_t *problems;  /* the latest first; by __atomic builtins */
 static size_t lost_problems; /* without memory to keep them */
 
 static void keep_problem(const cc_mem_problem_t *about, void *unused) {

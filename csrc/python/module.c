@@ -61,15 +61,15 @@ static int module_exec(PyObject *module) {
         cc_python_add_profile_constants(module) != 0 || cc_python_add_mem_constants(module) != 0 ||
         cc_python_add_file_constants(module) != 0)
         return -1;
-    static PyMethodDef *const functions[] = {cc_python_alloc_methods, cc_python_profile_methods, cc_python_mem_methods,
-                                             cc_python_smr_methods, cc_python_queue_methods, cc_python_program_methods};
+    static PyMethodDef *const functions[] = {cc_python_alloc_methods, cc_python_profile_methods,
+                                             cc_python_mem_methods,   cc_python_smr_methods,
+                                             cc_python_queue_methods, cc_python_program_methods};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (PyModule_AddFunctions(module, functions[i]) != 0) return -1;
     return 0;
 }
 
-static PyModuleDef_Slot module_slots[] = {
-    {Py_mod_exec, module_exec}, CC_SLOT_INTERPRETERS CC_SLOT_NO_GIL {0, NULL}};
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, CC_SLOT_INTERPRETERS CC_SLOT_NO_GIL{0, NULL}};
 
 static struct PyModuleDef module_definition = {.m_base = PyModuleDef_HEAD_INIT,
                                                .m_name = "_core",

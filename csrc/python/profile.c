@@ -32,8 +32,8 @@ static int profile_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     double rate;
     unsigned long long interval;
     int latency, timestamps;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "IdKppI", names, &domains, &rate, &interval, &latency,
-                                     &timestamps, &depth))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "IdKppI", names, &domains, &rate, &interval, &latency, &timestamps,
+                                     &depth))
         return -1;
     profile_object_t *object = (profile_object_t *)self;
     if (object->profile != NULL) {
@@ -219,10 +219,10 @@ static PyObject *build_frame(made_frame_t *made, const cc_profile_place_t *place
     made_frame_t *entry = &made[hash % MADE_FRAMES];
     if (entry->frame == NULL || entry->place.file != place->file || entry->place.function != place->function ||
         entry->place.line != place->line) {
-        PyObject *frame = Py_BuildValue(
-            "(NIN)", PyUnicode_DecodeUTF8(place->file, (Py_ssize_t)strlen(place->file), "surrogatepass"),
-            (unsigned)place->line,
-            PyUnicode_DecodeUTF8(place->function, (Py_ssize_t)strlen(place->function), "surrogatepass"));
+        PyObject *frame =
+            Py_BuildValue("(NIN)", PyUnicode_DecodeUTF8(place->file, (Py_ssize_t)strlen(place->file), "surrogatepass"),
+                          (unsigned)place->line,
+                          PyUnicode_DecodeUTF8(place->function, (Py_ssize_t)strlen(place->function), "surrogatepass"));
         if (frame == NULL) return NULL;
         entry->place = *place;
         Py_XSETREF(entry->frame, frame);
@@ -282,10 +282,8 @@ static PyObject *profile_live(PyObject *self, PyObject *argument) {
     if (cap < 0) return PyErr_Format(PyExc_ValueError, "cap must not be negative, not %zd", cap);
     cc_profile_live_t *live = NULL;
     int status;
-    Py_BEGIN_ALLOW_THREADS
-    status = cc_profile_live(profile, (size_t)cap, &live);
-    Py_END_ALLOW_THREADS
-    if (status != CC_OK) return raise_status(status, "list what is alive");
+    Py_BEGIN_ALLOW_THREADS status = cc_profile_live(profile, (size_t)cap, &live);
+    Py_END_ALLOW_THREADS if (status != CC_OK) return raise_status(status, "list what is alive");
     PyObject *result = build_live(live);
     cc_profile_live_free(live);
     return result;

@@ -1,5 +1,5 @@
-/* python/program.c: what the command line needs to run a program as the interpreter would: nothing of ours below it on the
- * stack, something to do before SIGTERM kills, and functions with something done before and after them. */
+/* python/program.c: what the command line needs to run a program as the interpreter would: nothing of ours below it
+ * on the stack, something to do before SIGTERM kills, and functions with something done before and after them. */
 #include "compat.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "cc/base.h"
 #include "core.h"
 
-/* ---- running ------------------------------------------------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 /* Whether what ended the program, and was printed, is a KeyboardInterrupt. */
 static bool was_interrupted(void) {
@@ -72,7 +72,7 @@ static PyObject *run_program(PyObject *module, PyObject *args) {
     Py_UNREACHABLE();
 }
 
-/* ---- SIGTERM ------------------------------------------------------------------------------------------------------ */
+/* ---- SIGTERM ----------------------------------------------------------------------------------------------------- */
 
 static PyObject *before_sigterm; /* what is called; guarded by the GIL, or by the one caller of watch and unwatch */
 static bool wanted;
@@ -118,7 +118,7 @@ static PyObject *rearm_sigterm(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-/* ---- functions with something before and after them --------------------------------------------------------------- */
+/* ---- functions with something before and after them -------------------------------------------------------------- */
 
 /* Python code around a call would show in the tracebacks of what the call raises; this does not. */
 typedef struct {
@@ -184,7 +184,8 @@ static PyObject *wrapped_repr(wrapped_t *self) {
 
 /* What is asked of it is answered by the function: __name__, __doc__, __module__, __text_signature__ … */
 static PyObject *wrapped_getattro(wrapped_t *self, PyObject *name) {
-    if (PyUnicode_CompareWithASCIIString(name, "__class__") == 0 || PyUnicode_CompareWithASCIIString(name, "__wrapped__") == 0)
+    if (PyUnicode_CompareWithASCIIString(name, "__class__") == 0 ||
+        PyUnicode_CompareWithASCIIString(name, "__wrapped__") == 0)
         return PyObject_GenericGetAttr((PyObject *)self, name);
     return PyObject_GetAttr(self->function, name);
 }
@@ -192,9 +193,14 @@ static PyObject *wrapped_getattro(wrapped_t *self, PyObject *name) {
 static PyMemberDef wrapped_members[] = {{"__wrapped__", T_OBJECT, offsetof(wrapped_t, function), READONLY, NULL}, {0}};
 
 static PyType_Slot wrapped_slots[] = {
-    {Py_tp_new, wrapped_new},           {Py_tp_call, wrapped_call},   {Py_tp_dealloc, wrapped_dealloc},
-    {Py_tp_traverse, wrapped_traverse}, {Py_tp_clear, wrapped_clear}, {Py_tp_repr, wrapped_repr},
-    {Py_tp_getattro, wrapped_getattro}, {Py_tp_members, wrapped_members},
+    {Py_tp_new, wrapped_new},
+    {Py_tp_call, wrapped_call},
+    {Py_tp_dealloc, wrapped_dealloc},
+    {Py_tp_traverse, wrapped_traverse},
+    {Py_tp_clear, wrapped_clear},
+    {Py_tp_repr, wrapped_repr},
+    {Py_tp_getattro, wrapped_getattro},
+    {Py_tp_members, wrapped_members},
     {Py_tp_doc, "Wrapped(function, before=None, after=None)\n--\n\nCalls before, function and after with what it is "
                 "called with. Errors of before and after are dropped."},
     {0, NULL}};
@@ -206,10 +212,12 @@ PyType_Spec cc_python_wrapped_spec = {.name = "concurrent_collections._core.Wrap
 
 PyMethodDef cc_python_program_methods[] = {
     {"run_program", run_program, METH_VARARGS,
-     "run_program($module, kind, what, arguments=(), /)\n--\n\nRun a file, a text, stdin or a call (its kind) as Python would: "
+     "run_program($module, kind, what, arguments=(), /)\n--\n\nRun a file, a text, stdin or a call (its kind) as "
+     "Python would: "
      "with nothing below it on the stack, and the end of the process at its end."},
     {"watch_sigterm", watch_sigterm, METH_VARARGS,
-     "watch_sigterm($module, function, soon=False, /)\n--\n\nCall function in a thread of its own before SIGTERM kills, unless "
+     "watch_sigterm($module, function, soon=False, /)\n--\n\nCall function in a thread of its own before SIGTERM "
+     "kills, unless "
      "the program handles or ignores the signal. soon: when the main thread runs Python code next."},
     {"unwatch_sigterm", unwatch_sigterm, METH_NOARGS,
      "unwatch_sigterm($module, /)\n--\n\nCease to watch; the thread has ended when this returns."},

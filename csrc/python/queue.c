@@ -342,7 +342,7 @@ static void queue_dealloc(queue_object_t *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN(self, queue_dealloc) /* queues in queues in queues … */
-    if (self->weak_references != NULL) PyObject_ClearWeakRefs((PyObject *)self);
+        if (self->weak_references != NULL) PyObject_ClearWeakRefs((PyObject *)self);
     (void)visit_items(self, drop_item, NULL); /* nobody can reach it any more */
     if (self->is_stack)
         cc_stack_destroy(self->container.stack);
@@ -410,14 +410,14 @@ static PyGetSetDef getters[] = {
     {Py_tp_methods, methods}, {Py_tp_members, members}, {Py_tp_getset, getters}, \
     {Py_tp_traverse, (void *)queue_traverse}, {Py_tp_clear, (void *)queue_clear}, \
     {Py_tp_dealloc, (void *)queue_dealloc}, {0, NULL}
-static PyType_Slot queue_slots[] = {SLOTS(queue_new,
-    "LockFreeQueue(maxsize=0)\n--\n\n"
-    "A first-in-first-out queue with the methods of queue.Queue, without a lock.\n\n"
-    "maxsize: how many items it holds at most; 0 or less: any number.")};
-static PyType_Slot stack_slots[] = {SLOTS(stack_new,
-    "LockFreeStack(maxsize=0)\n--\n\n"
-    "A last-in-first-out queue with the methods of queue.LifoQueue, without a lock.\n\n"
-    "maxsize: how many items it holds at most; 0 or less: any number.")};
+static PyType_Slot queue_slots[] = {
+    SLOTS(queue_new, "LockFreeQueue(maxsize=0)\n--\n\n"
+                     "A first-in-first-out queue with the methods of queue.Queue, without a lock.\n\n"
+                     "maxsize: how many items it holds at most; 0 or less: any number.")};
+static PyType_Slot stack_slots[] = {
+    SLOTS(stack_new, "LockFreeStack(maxsize=0)\n--\n\n"
+                     "A last-in-first-out queue with the methods of queue.LifoQueue, without a lock.\n\n"
+                     "maxsize: how many items it holds at most; 0 or less: any number.")};
 
 #define FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE)
 PyType_Spec cc_python_queue_spec = {"concurrent_collections.LockFreeQueue", sizeof(queue_object_t), 0, FLAGS,

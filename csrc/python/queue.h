@@ -25,8 +25,8 @@ typedef struct queue_object {
     bool is_stack;
     bool is_bounded;
     _Atomic(bool) is_shutdown;
-    cc_event_t items; /* something was put */
-    cc_event_t room;  /* something was taken from a bounded one */
+    cc_event_t items;    /* something was put */
+    cc_event_t room;     /* something was taken from a bounded one */
     cc_event_t finished; /* everything that was put is done */
     uint64_t pad1[CC_CACHE_LINE_SIZE / 8];
 

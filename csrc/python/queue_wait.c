@@ -30,16 +30,14 @@ static slice_t first_slice(void) {
  * are to be looked for. Detached it touches no container: a garbage collector may be walking through it. */
 static int sleep_until(cc_event_t *event, uint32_t ticket, uint64_t deadline, slice_t *slice) {
     int result = -CC_ERROR_LIMIT;
-    Py_BEGIN_ALLOW_THREADS
-    uint64_t left = UINT64_MAX, now;
+    Py_BEGIN_ALLOW_THREADS uint64_t left = UINT64_MAX, now;
     if (deadline != UINT64_MAX) left = (now = cc_python_now()) < deadline ? deadline - now : 0;
     if (left > 0) result = cc_event_wait(event, ticket, left < slice->ns ? left : slice->ns);
     if (result == -CC_ERROR_LIMIT && left > slice->ns) {
         result = -CC_ERROR_STATE;
         slice->ns = slice->ns < last_slice_ns ? 2 * slice->ns : last_slice_ns;
     }
-    Py_END_ALLOW_THREADS
-    return result;
+    Py_END_ALLOW_THREADS return result;
 }
 
 static int attempt(queue_object_t *self, PyObject **item, bool put) {

@@ -35,8 +35,7 @@ void cc_python_drop_later(PyObject *object) {
     if (orphan == NULL) return;
     orphan->object = object;
     void *next = cc__load_relaxed(&cc_python_orphans);
-    do
-        orphan->next = next;
+    do orphan->next = next;
     while (!cc__swap_if_acq_rel(&cc_python_orphans, &next, orphan)); /* release pairs with the exchange in drop_all */
 }
 

@@ -66,8 +66,8 @@ static PyObject *file_read(PyObject *self, PyObject *args) {
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, length);
     int status = CC_OK;
     if (bytes != NULL) {
-        Py_BEGIN_ALLOW_THREADS
-        status = cc_file_read(cc_python_region(self)->file, (size_t)start, PyBytes_AS_STRING(bytes), (size_t)length);
+        Py_BEGIN_ALLOW_THREADS status =
+            cc_file_read(cc_python_region(self)->file, (size_t)start, PyBytes_AS_STRING(bytes), (size_t)length);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&view);
@@ -88,12 +88,10 @@ static PyObject *file_find(PyObject *self, PyObject *args) {
         return NULL;
     }
     size_t found;
-    Py_BEGIN_ALLOW_THREADS
-    cc_slice_t slice = cc_slice_sub(cc_slice(view.buf, (size_t)view.len), 0, (size_t)end);
+    Py_BEGIN_ALLOW_THREADS cc_slice_t slice = cc_slice_sub(cc_slice(view.buf, (size_t)view.len), 0, (size_t)end);
     cc_slice_t wanted = cc_slice(part.buf, (size_t)part.len);
     found = from_end ? cc_slice_rfind(slice, wanted, (size_t)start) : cc_slice_find(slice, wanted, (size_t)start);
-    Py_END_ALLOW_THREADS
-    PyBuffer_Release(&part);
+    Py_END_ALLOW_THREADS PyBuffer_Release(&part);
     PyBuffer_Release(&view);
     return PyLong_FromSsize_t(found != CC_SLICE_NONE ? (Py_ssize_t)found : -1);
 }
@@ -176,14 +174,14 @@ static PyGetSetDef file_properties[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyType_Slot file_slots[] = {{Py_tp_doc, "See memory.MappedFile."},
-                                  {Py_tp_init, file_init},
-                                  {Py_tp_dealloc, cc_python_region_dealloc},
-                                  {Py_tp_methods, file_methods},
-                                  {Py_tp_getset, file_properties},
-                                  {Py_mp_length, file_length},
-                                  {Py_mp_subscript, file_get_item},
-                                  {Py_bf_getbuffer, file_get_buffer},
-                                  {Py_bf_releasebuffer, file_release_buffer},
-                                  {0, NULL}};
+                                   {Py_tp_init, file_init},
+                                   {Py_tp_dealloc, cc_python_region_dealloc},
+                                   {Py_tp_methods, file_methods},
+                                   {Py_tp_getset, file_properties},
+                                   {Py_mp_length, file_length},
+                                   {Py_mp_subscript, file_get_item},
+                                   {Py_bf_getbuffer, file_get_buffer},
+                                   {Py_bf_releasebuffer, file_release_buffer},
+                                   {0, NULL}};
 
 CC_PYTHON_REGION_TYPE(mapped_file, "MappedFile", file_slots);

@@ -89,19 +89,18 @@ static PyMethodDef set_methods[] = {
     CC_PYTHON_MAP_METHODS,
     {NULL, NULL, 0, NULL}};
 
-static PyType_Slot set_slots[] = {
-    {Py_tp_doc, "The binding of an ordered set; SkipListSet is made of it."},
-    {Py_tp_new, new_set},
-    {Py_tp_dealloc, cc_python_map_dealloc},
-    {Py_tp_traverse, cc_python_map_traverse},
-    {Py_tp_clear, cc_python_map_tp_clear},
-    {Py_tp_iter, cc_python_map_iter},
-    {Py_tp_methods, set_methods},
-    {Py_tp_members, cc_python_map_members},
-    {Py_tp_getset, cc_python_map_getset},
-    {Py_sq_length, cc_python_map_length},
-    {Py_sq_contains, cc_python_map_contains},
-    {0, NULL}};
+static PyType_Slot set_slots[] = {{Py_tp_doc, "The binding of an ordered set; SkipListSet is made of it."},
+                                  {Py_tp_new, new_set},
+                                  {Py_tp_dealloc, cc_python_map_dealloc},
+                                  {Py_tp_traverse, cc_python_map_traverse},
+                                  {Py_tp_clear, cc_python_map_tp_clear},
+                                  {Py_tp_iter, cc_python_map_iter},
+                                  {Py_tp_methods, set_methods},
+                                  {Py_tp_members, cc_python_map_members},
+                                  {Py_tp_getset, cc_python_map_getset},
+                                  {Py_sq_length, cc_python_map_length},
+                                  {Py_sq_contains, cc_python_map_contains},
+                                  {0, NULL}};
 
 PyType_Spec cc_python_set_spec = {.name = "concurrent_collections._core.OrderedSet",
                                   .basicsize = sizeof(cc_python_map_t),

@@ -125,11 +125,29 @@ static PyObject *smr_domains(PyObject *module, PyObject *unused) {
 
 static const cc_python_field_t stats_fields[] = {
 #define FIELD(field) CC_PYTHON_FIELD(cc_smr_stats_t, field)
-    FIELD(name), CC_PYTHON_FLAG_FIELD(cc_smr_stats_t, asymmetric),
-    FIELD(retired_nodes), FIELD(retired_bytes), FIELD(reclaimed_nodes), FIELD(reclaimed_bytes), FIELD(pending_nodes),
-    FIELD(pending_bytes), FIELD(peak_pending_nodes), FIELD(peak_pending_bytes), FIELD(orphaned_nodes), FIELD(epoch),
-    FIELD(oldest_epoch), FIELD(polls), FIELD(scans), FIELD(barriers), FIELD(neutralizations), FIELD(signals),
-    FIELD(fallbacks), FIELD(threads), FIELD(stalled_threads), FIELD(delay_recorded), FIELD(delay_sum_ns)
+    FIELD(name),
+    CC_PYTHON_FLAG_FIELD(cc_smr_stats_t, asymmetric),
+    FIELD(retired_nodes),
+    FIELD(retired_bytes),
+    FIELD(reclaimed_nodes),
+    FIELD(reclaimed_bytes),
+    FIELD(pending_nodes),
+    FIELD(pending_bytes),
+    FIELD(peak_pending_nodes),
+    FIELD(peak_pending_bytes),
+    FIELD(orphaned_nodes),
+    FIELD(epoch),
+    FIELD(oldest_epoch),
+    FIELD(polls),
+    FIELD(scans),
+    FIELD(barriers),
+    FIELD(neutralizations),
+    FIELD(signals),
+    FIELD(fallbacks),
+    FIELD(threads),
+    FIELD(stalled_threads),
+    FIELD(delay_recorded),
+    FIELD(delay_sum_ns)
 #undef FIELD
 };
 static const cc_python_table_t stats_table = CC_PYTHON_TABLE(cc_smr_stats_t, stats_fields);
@@ -149,8 +167,8 @@ static PyObject *smr_stats(PyObject *module, PyObject *argument) {
 static const cc_python_field_t thread_fields[] = {
 #define FIELD(field) CC_PYTHON_FIELD(cc_smr_thread_stats_t, field)
 #define FLAG(field) CC_PYTHON_FLAG_FIELD(cc_smr_thread_stats_t, field)
-    FIELD(thread_id), FIELD(native_id), FIELD(name), FLAG(inside), FLAG(stalled), FLAG(deaf), FIELD(epoch_lag),
-    FIELD(retired_nodes), FIELD(pending_nodes), FIELD(pending_bytes), FIELD(neutralized)
+    FIELD(thread_id), FIELD(native_id),     FIELD(name),          FLAG(inside),         FLAG(stalled),     FLAG(deaf),
+    FIELD(epoch_lag), FIELD(retired_nodes), FIELD(pending_nodes), FIELD(pending_bytes), FIELD(neutralized)
 #undef FIELD
 #undef FLAG
 };

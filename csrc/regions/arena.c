@@ -22,9 +22,9 @@ typedef struct deferred {
 } deferred_t;
 
 typedef struct arena {
-    cc_arena_t shown;  /* first; what the inlines see */
-    cc_arena_t hidden; /* the cursor of builds that watch */
-    block_t *block;    /* in use */
+    cc_arena_t shown;     /* first; what the inlines see */
+    cc_arena_t hidden;    /* the cursor of builds that watch */
+    block_t *block;       /* in use */
     deferred_t *deferred; /* the latest */
     const cc_mem_methods_t *allocator;
     size_t next_size;

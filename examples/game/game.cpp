@@ -1,9 +1,10 @@
-/* A game's memory in the manner of 1995: a heap made at the start, a pool that commits pages as it grows, scratch buffers each
- * frame, surfaces behind handles. Written for Windows; to port it, the first two lines below took the place of
+/* A game's memory in the manner of 1995: a heap made at the start, a pool that commits pages as it grows, scratch
+ * buffers each frame, surfaces behind handles. Written for Windows; to port it, the first two lines below took the
+ * place of
  *
  *     #include <windows.h>
  *     #include "mem.h"
- */
+ * / */
 #define MEMORY_WRAPPER_ALLOC_MACROS /* so that a leak has its line in C, too */
 #include "compat/memory_wrapper.h"
 #include <stdio.h>
@@ -28,14 +29,12 @@ static DWORD PoolCommitted = 0;
 static HGLOBAL Surfaces[MAX_SURFACES];
 static Object *Objects = NULL;
 
-static void Fatal(char const *what)
-{
+static void Fatal(char const *what) {
     fprintf(stderr, "%s failed with error %u\n", what, (unsigned)GetLastError());
 }
 
 /* Reserves all that the pool may ever take; nothing of it is memory yet. */
-static BOOL Init_Memory(void)
-{
+static BOOL Init_Memory(void) {
     MEMORYSTATUS status;
     GlobalMemoryStatus(&status);
     if (status.dwTotalPhys < 8UL * 1024UL * 1024UL) {
@@ -55,8 +54,7 @@ static BOOL Init_Memory(void)
     return TRUE;
 }
 
-static void *Pool_Alloc(DWORD size)
-{
+static void *Pool_Alloc(DWORD size) {
     void *result;
     size = (size + 15) & ~15U;
     while (PoolUsed + size > PoolCommitted) {
@@ -68,14 +66,12 @@ static void *Pool_Alloc(DWORD size)
     return result;
 }
 
-static void Pool_Reset(void)
-{
+static void Pool_Reset(void) {
     VirtualFree(Pool, PoolCommitted, MEM_DECOMMIT);
     PoolUsed = PoolCommitted = 0;
 }
 
-static Object *Create_Object(int x, int y)
-{
+static Object *Create_Object(int x, int y) {
     Object *object = (Object *)HeapAlloc(GameHeap, HEAP_ZERO_MEMORY, sizeof(Object));
     if (object == NULL) return NULL;
     object->X = x;
@@ -85,8 +81,7 @@ static Object *Create_Object(int x, int y)
     return object;
 }
 
-static BOOL Load_Surfaces(void)
-{
+static BOOL Load_Surfaces(void) {
     int index;
     for (index = 0; index < MAX_SURFACES; index++) {
         BYTE *pixels;
@@ -100,8 +95,7 @@ static BOOL Load_Surfaces(void)
 }
 
 /* Draws into a scratch buffer that lives as long as the frame. */
-static unsigned Render_Frame(int frame)
-{
+static unsigned Render_Frame(int frame) {
     unsigned sum = 0;
     int index;
     Object *object;
@@ -126,16 +120,14 @@ static unsigned Render_Frame(int frame)
     return sum;
 }
 
-static void Shut_Down(void)
-{
+static void Shut_Down(void) {
     int index;
     for (index = 0; index < MAX_SURFACES; index++) GlobalFree(Surfaces[index]);
     VirtualFree(Pool, 0, MEM_RELEASE);
     HeapDestroy(GameHeap); /* and all objects with it */
 }
 
-int main(void)
-{
+int main(void) {
     unsigned sum = 0;
     int index;
     void *forgotten;
@@ -152,7 +144,8 @@ int main(void)
     forgotten = Alloc(100, MEM_NORMAL);
     Platform_Mem_DumpLeaks(); /* one leak, here */
     Free(forgotten);
-    printf("%u bytes in %u blocks are left\n", (unsigned)Platform_Mem_GetAllocated(), (unsigned)Platform_Mem_GetCount());
+    printf("%u bytes in %u blocks are left\n", (unsigned)Platform_Mem_GetAllocated(),
+           (unsigned)Platform_Mem_GetCount());
     Shut_Down();
     return 0;
 }

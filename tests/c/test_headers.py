@@ -135,7 +135,8 @@ def test_no_two_headers_define_one_name(tmp_path):
 )
 def test_a_name_of_two_headers_is_found(text, complaint, tmp_path):
     (tmp_path / "one.h").write_text(
-        "#include <stdio.h>\ntypedef struct tree map_t;\nint find(int key);\nextern int count;\nenum kind { FIRST };\n#define DONE 1\n"
+        "#include <stdio.h>\ntypedef struct tree map_t;\nint find(int key);\nextern int count;\nenum kind { FIRST };\n"
+        "#define DONE 1\n"
     )
     (tmp_path / "other.h").write_text("#include <stdlib.h>\n" + text + "\n")
     assert complaint in defined_twice(tmp_path, ["one.h", "other.h"], tmp_path / "all.c")

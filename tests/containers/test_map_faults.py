@@ -44,7 +44,8 @@ def alive():
 def uses(make, keys, m):
     middle = keys[200:]
     return [
-        lambda: m.__setitem__(keys[1], Thing(1)), lambda: m.__setitem__(keys[1], Thing(2)), lambda: m.pop(keys[1], None),
+        lambda: m.__setitem__(keys[1], Thing(1)), lambda: m.__setitem__(keys[1], Thing(2)),
+        lambda: m.pop(keys[1], None),
         lambda: m.setdefault(keys[3], Thing(1)), lambda: m.compute(keys[3], lambda old: Thing(2)),
         lambda: m.replace_if(keys[3], m.get(keys[3]), Thing(9)), lambda: m.remove_if(keys[3], m.get(keys[3])),
         lambda: [m.__setitem__(key, Thing(3)) for key in middle], lambda: [m.pop(key, None) for key in middle],

@@ -65,8 +65,10 @@ def test_exceptions_reach_the_caller_and_change_nothing():
 
     Key.hook = explode
     uses = [
-        lambda: m[Key(100.5)], lambda: m.__setitem__(Key(100.5), 0), lambda: m.pop(Key(100)), lambda: m.setdefault(Key(100.5), 1),
-        lambda: m.floor_key(Key(7.5)), lambda: Key(7.5) in m, lambda: m.__delitem__(Key(7)), lambda: list(m.keys(Key(5), Key(9))),
+        lambda: m[Key(100.5)], lambda: m.__setitem__(Key(100.5), 0), lambda: m.pop(Key(100)),
+        lambda: m.setdefault(Key(100.5), 1),
+        lambda: m.floor_key(Key(7.5)), lambda: Key(7.5) in m, lambda: m.__delitem__(Key(7)),
+        lambda: list(m.keys(Key(5), Key(9))),
         lambda: m.compute(Key(9.5), lambda value: 1), lambda: m.replace(Key(3), 1), lambda: m.replace_if(Key(3), 3, 4),
     ]  # fmt: skip
     for use in uses:

@@ -8,8 +8,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from concurrent_collections import SkipListMap, SkipListSet
 
@@ -209,7 +208,8 @@ class LessThanItself(int):
     ("key", "error"),
     [
         (Decimal("nan"), ValueError), (Decimal("sNaN"), InvalidOperation), (NeverEqual(), ValueError),
-        (LessThanItself(1), ValueError), ((Decimal("nan"), 1), ValueError), (((math.nan,),), ValueError), (None, TypeError),
+        (LessThanItself(1), ValueError), ((Decimal("nan"), 1), ValueError), (((math.nan,),), ValueError),
+        (None, TypeError),
         (object(), TypeError), (1j, TypeError),
     ],
     ids=["nan", "signalling nan", "never equal", "less than itself", "tuple", "nested", "None", "object", "complex"],

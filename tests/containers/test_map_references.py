@@ -285,8 +285,10 @@ def test_out_of_memory(options):
     m[things[1]]  # caches of the interpreter
     counts = [sys.getrefcount(thing) for thing in things]
     uses = [
-        lambda: m[things[3]], lambda: m.get(things[9]), lambda: m.__setitem__(things[3], things[3]), lambda: things[3] in m,
-        lambda: m.floor_item(things[9]), lambda: m.replace_if(things[2], things[2], things[2]), lambda: m.setdefault(things[2]),
+        lambda: m[things[3]], lambda: m.get(things[9]), lambda: m.__setitem__(things[3], things[3]),
+        lambda: things[3] in m,
+        lambda: m.floor_item(things[9]), lambda: m.replace_if(things[2], things[2], things[2]),
+        lambda: m.setdefault(things[2]),
         lambda: m.compute(things[2], lambda old: old), lambda: next(iter(m.items(things[2], things[5]))), m.first_item,
         lambda: m.__setitem__(*m.popitem()),
         m.snapshot, lambda: list(m), lambda: m.memory_usage(),

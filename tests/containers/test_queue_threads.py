@@ -449,7 +449,8 @@ def test_importing_is_lazy():
 @pytest.mark.skipif(not FREE_THREADED_BUILD, reason="is about free-threaded builds")
 def test_the_lock_stays_off():
     output = subprocess.run(
-        [sys.executable, "-P", "-W", "error", "-c", "import concurrent_collections.queue, sys; print(sys._is_gil_enabled())"],
+        [sys.executable, "-P", "-W", "error", "-c",
+        "import concurrent_collections.queue, sys; print(sys._is_gil_enabled())"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert output.stdout.strip() == "False"

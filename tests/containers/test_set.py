@@ -8,8 +8,7 @@ import pickle
 from collections.abc import MutableSet
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from concurrent_collections import SkipListSet
 

@@ -12,8 +12,7 @@ import pytest
 import sample_reports
 import sample_smr_reports
 
-from concurrent_collections import report as report_module
-from concurrent_collections import smr_report as smr_report_module
+from concurrent_collections import report as report_module, smr_report as smr_report_module
 from concurrent_collections.exporters.json import read_json, report_from_dict, report_to_dict, write_json
 from concurrent_collections.report import MemoryProfilerReport
 from concurrent_collections.smr_report import SMRProfilerReport

@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 def test_short_form():
     tool("tclsh", package="tcl-dev")
     done = subprocess.run(
-        [sys.executable, HERE / "sqlite" / "run_tcl.py", "--backends", "mimalloc,buddy", "--tests", "malloc5,malloc6,malloc8,mallocC,mem5"],
+        [sys.executable, HERE / "sqlite" / "run_tcl.py", "--backends", "mimalloc,buddy", "--tests",
+        "malloc5,malloc6,malloc8,mallocC,mem5"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

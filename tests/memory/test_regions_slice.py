@@ -7,8 +7,7 @@ import math
 import re
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 NONE = ctypes.c_size_t(-1).value
 

@@ -34,7 +34,8 @@ def work(connection, rows=500):
 def run(code: str, **environment: str) -> str:
     """What the code prints."""
     done = subprocess.run(
-        [sys.executable, "-P", "-W", "error", "-c", SCRIPT.replace("import hashlib, sqlite3", "import hashlib") + textwrap.dedent(code)],
+        [sys.executable, "-P", "-W", "error", "-c",
+        SCRIPT.replace("import hashlib, sqlite3", "import hashlib") + textwrap.dedent(code)],
         capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -175,7 +176,8 @@ def test_a_full_buffer_is_a_memory_error(backend):
         status = sqlite.status()
         assert status.buffer.capacity <= 1 << 20
         try:
-            connection.execute("create table big as with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000)"
+            connection.execute("create table big as with recursive n(i) as (select 1 union all select i + 1 from n "
+            "where i < 5000)"
                                "select randomblob(1000) as b from n")
             raise SystemExit("the buffer has no end")
         except MemoryError:

@@ -135,8 +135,10 @@ def test_what_a_page_names_is_there(page, unknown):
 def test_what_is_not_there_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
-        "# A heading\n[a](#a-heading) [b](#other) [c](gone.md)\n`tests/test_gone.py` `csrc/base` `cc_gone(x)` `cc_alloc()`"
-        "`concurrent_collections.gone` `config.gone` `config.options()`\n`python -m benchmarks gone` `python -m benchmarks smr`\n"
+        "# A heading\n[a](#a-heading) [b](#other) [c](gone.md)\n`tests/test_gone.py` `csrc/base` `cc_gone(x)` "
+        "`cc_alloc()`"
+        "`concurrent_collections.gone` `config.gone` `config.options()`\n`python -m benchmarks gone` `python -m "
+        "benchmarks smr`\n"
     )
     assert unknown_files(page) == ["tests/test_gone.py"]
     assert broken_links(page) == ["#other", "gone.md"]

@@ -1,8 +1,8 @@
 """Every block of code in README and docs/ runs as it is printed, and what the pages name is there.
 
-Python's blocks of a page run in order in one interpreter. A block of C is a program: it is compiled and linked as README
-says, and what it prints stands on its page. A block of shell commands runs where the programs lie that the page has
-printed before. What cannot run is marked `no-run` behind the block's language; NOT_RUN has the reasons.
+Python's blocks of a page run in order in one interpreter. A block of C is a program: it is compiled and linked as
+README says, and what it prints stands on its page. A block of shell commands runs where the programs lie that the page
+has printed before. What cannot run is marked `no-run` behind the block's language; NOT_RUN has the reasons.
 """
 
 from __future__ import annotations
@@ -135,8 +135,9 @@ def library_flags(text: str) -> list[str]:
 
 
 def complaints_of(block: Block) -> str:
-    """What the program writes to stderr, as an expression: the text block right behind it, in which the address may be any
-    and … stands for any lines. Nothing where there is no such block."""
+    """What the program writes to stderr, as an expression: the text block right behind it, in which the address may
+    be any and … stands for any lines. Nothing where there is no such block.
+    """
     behind = [other for other in blocks_of(block.page, "text") if 0 < other.line - block.end <= 3]
     text = re.escape(behind[0].text) if behind else ""
     return re.sub(r"0x\w+", r"0x\\w+", text).replace("…", "(?s:.*)")

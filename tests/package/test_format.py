@@ -1,5 +1,5 @@
-"""The tree keeps to ruff's rules; Python and C look as ruff and clang-format lay them out. pyproject.toml says by which of
-their versions: another one may break lines elsewhere.
+"""The tree keeps to ruff's rules; Python and C look as ruff and clang-format lay them out. pyproject.toml says by which
+of their versions: another one may break lines elsewhere.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import tools
 from tree import ROOT, own_files
 

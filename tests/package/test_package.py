@@ -226,7 +226,8 @@ def test_importing_loads_nothing_of_others():
     loaded = json.loads(
         output_of(
             "import sys; before = set(sys.modules); import concurrent_collections, json; "
-            "print(json.dumps([[name, getattr(sys.modules[name], '__file__', None)] for name in set(sys.modules) - before]))"
+            "print(json.dumps([[name, getattr(sys.modules[name], '__file__', None)] for name in set(sys.modules) - "
+            "before]))"
         )
     )
     foreign = [

@@ -74,7 +74,8 @@ def test_profiling_a_map(tmp_path):
     program = PROFILING.replace("# ... workload that might leak ...\n    pass", "leaky = [bytes(1000)]")
     program = program.replace(
         "# ... multi-threaded workload ...\n    pass",
-        "for thread in [threading.Thread(target=bytes, args=(100,)) for _ in range(2)]:\n        thread.start(), thread.join()",
+        "for thread in [threading.Thread(target=bytes, args=(100,)) for _ in range(2)]:\n        thread.start(), "
+        "thread.join()",
     )
     assert "leaky" in program and "Thread(" in program
     result = run_python(f"import os, threading; os.chdir({str(tmp_path)!r})\n" + program)

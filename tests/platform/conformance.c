@@ -91,7 +91,7 @@ static void test_bad_arguments(void) {
                   VirtualAlloc(NULL, 4096, MEM_RESERVE, PAGE_READWRITE | PAGE_READONLY));
     say_no_memory("VirtualAlloc, copy on write", VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_WRITECOPY));
     say_no_memory("VirtualAlloc, executable copy on write",
-                VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_WRITECOPY));
+                  VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_WRITECOPY));
     say_no_memory("VirtualAlloc, no access and guard",
                   VirtualAlloc(NULL, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_NOACCESS | PAGE_GUARD));
     say_no_memory("VirtualAlloc, all of the address space",
@@ -100,7 +100,7 @@ static void test_bad_arguments(void) {
                   VirtualAlloc(NULL, (SIZE_T)0x7FFF00000000, MEM_RESERVE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, SIZE_MAX", VirtualAlloc(NULL, (SIZE_T)-1, MEM_RESERVE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, behind the address space",
-                VirtualAlloc((void *)((size_t)1 << 60), 4096, MEM_RESERVE, PAGE_READWRITE));
+                  VirtualAlloc((void *)((size_t)1 << 60), 4096, MEM_RESERVE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, around the end",
                   VirtualAlloc((void *)~(size_t)0xFFFF, 128 * KIB, MEM_RESERVE, PAGE_READWRITE));
     say_no_memory("VirtualAlloc, address 1", VirtualAlloc((void *)1, 4096, MEM_RESERVE, PAGE_READWRITE));

@@ -2,9 +2,15 @@
  * to nothing. See say.h. */
 #include "say.h"
 
-static const UINT flags[] = {0, GMEM_MOVEABLE, GMEM_MODIFY, GMEM_MOVEABLE | GMEM_MODIFY, GMEM_DISCARDABLE,
-                             GMEM_MOVEABLE | GMEM_DISCARDABLE, GMEM_MOVEABLE | GMEM_MODIFY | GMEM_DISCARDABLE,
-                             GMEM_MOVEABLE | GMEM_ZEROINIT, GMEM_MOVEABLE | GMEM_DDESHARE | GMEM_NOCOMPACT};
+static const UINT flags[] = {0,
+                             GMEM_MOVEABLE,
+                             GMEM_MODIFY,
+                             GMEM_MOVEABLE | GMEM_MODIFY,
+                             GMEM_DISCARDABLE,
+                             GMEM_MOVEABLE | GMEM_DISCARDABLE,
+                             GMEM_MOVEABLE | GMEM_MODIFY | GMEM_DISCARDABLE,
+                             GMEM_MOVEABLE | GMEM_ZEROINIT,
+                             GMEM_MOVEABLE | GMEM_DDESHARE | GMEM_NOCOMPACT};
 enum { FLAGS = sizeof flags / sizeof *flags };
 
 /* Blocks that Windows resizes in place, of more than its low-fragmentation heap has. */

@@ -173,9 +173,12 @@ int main() {
 @pytest.mark.parametrize(
     "standard, text",
     [
-        pytest.param("c99", OWN_NAMES, id="own, C"), pytest.param("c++98", OWN_NAMES, id="own, C++"),
-        pytest.param("c99", MEMBERS, id="members, C"), pytest.param("c++98", MEMBERS, id="members, C++"),
-        pytest.param("c++98", METHODS, id="methods"), pytest.param("c++20", METHODS, id="methods, new"),
+        pytest.param("c99", OWN_NAMES, id="own, C"),
+        pytest.param("c++98", OWN_NAMES, id="own, C++"),
+        pytest.param("c99", MEMBERS, id="members, C"),
+        pytest.param("c++98", MEMBERS, id="members, C++"),
+        pytest.param("c++98", METHODS, id="methods"),
+        pytest.param("c++20", METHODS, id="methods, new"),
     ],
 )
 def test_switches(standard, text, tmp_path):

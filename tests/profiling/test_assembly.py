@@ -43,10 +43,12 @@ def raw_figures(**others):
         "untracked_frees": 2.0, "failed": 0.0, "dropped_records": 0.0, "dropped_stacks": 0.0, "seconds": 2.0,
         "start_wall_ns": 1000 * 10**9, "end_wall_ns": 1002 * 10**9, "estimated": False,
         "domains": {
-            **{name: dict.fromkeys(DOMAIN_SUMS, 0.0) | {"alloc_bins": nothing, "free_bins": nothing} for name in _core.DOMAINS},
+            **{name: dict.fromkeys(DOMAIN_SUMS, 0.0) | {"alloc_bins": nothing,
+            "free_bins": nothing} for name in _core.DOMAINS},
             "object": {
                 "alloc_bytes": 1000.0, "free_bytes": 400.0, "alloc_block_bytes": 1120.0, "free_block_bytes": 448.0,
-                "alloc_bytes_variance": 25.0, "free_bytes_variance": 9.0, "alloc_count_variance": 4.0, "free_count_variance": 1.0,
+                "alloc_bytes_variance": 25.0, "free_bytes_variance": 9.0, "alloc_count_variance": 4.0,
+                "free_count_variance": 1.0,
                 "alloc_bins": bins, "free_bins": freed,
             },
         },
@@ -59,8 +61,10 @@ def raw_figures(**others):
         "flows": [{"alloc_thread": 7, "free_thread": 8, "count": 1.0, "bytes": 100.0}],
         "points": [point(0.0), point(1.0, 500.0, 500.0, 5.0, 0.0, 500.0), point(2.0, 600.0, 800.0, 10.0, 4.0, 1000.0)],
         "latency": {
-            "alloc_counts": latency, "free_counts": latency, "alloc_timed": 100.0, "free_timed": 100.0, "alloc_sum_ns": 2000.0,
-            "free_sum_ns": 2000.0, "name": "test clock", "overhead_ns": 5.0, "floor_ns": 20.0, "timed_fraction": 0.015625,
+            "alloc_counts": latency, "free_counts": latency, "alloc_timed": 100.0, "free_timed": 100.0,
+            "alloc_sum_ns": 2000.0,
+            "free_sum_ns": 2000.0, "name": "test clock", "overhead_ns": 5.0, "floor_ns": 20.0,
+            "timed_fraction": 0.015625,
         },
         **others,
     }  # fmt: skip
@@ -99,7 +103,12 @@ def test_percentiles_are_clamped_to_what_the_clock_can_see():
 
 def test_without_timed_operations_percentiles_are_unknown():
     zeros = [0.0] * 110
-    latency = raw_figures()["latency"] | {"alloc_counts": zeros, "free_counts": zeros, "alloc_timed": 0.0, "free_timed": 0.0}
+    latency = raw_figures()["latency"] | {
+        "alloc_counts": zeros,
+        "free_counts": zeros,
+        "alloc_timed": 0.0,
+        "free_timed": 0.0,
+    }
     report = assemble(latency=latency)
     assert report.alloc_latency_p50 is None and report.accuracy["alloc_latency_p50"] == "unknown"
 
@@ -127,7 +136,8 @@ BY_STACK = {
 LIVE = {
     "blocks": [{"address": 4096, "size": 100, "thread": 7, "wall_ns": 0, "site": 1}],
     "sites": [
-        {"site": 1, "stack": (("f.py", 3, "g"), ("__init__", 0, "__init__"), ("m.py", 0, "h")), "held": False, "count": 6.0,
+        {"site": 1, "stack": (("f.py", 3, "g"), ("__init__", 0, "__init__"), ("m.py", 0, "h")), "held": False,
+        "count": 6.0,
          "bytes": 600.0},
     ],
     "count": 6.0, "bytes": 600.0, "held_count": 2.0, "held_bytes": 50.0,

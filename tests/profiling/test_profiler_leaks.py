@@ -143,11 +143,14 @@ def test_a_block_that_was_resized_is_one_leak_of_its_last_size():
 
 # Each is run to warm up, and then under the profiler: what a program does again and again.
 PROGRAMS = {
-    "json": "import json\ndef run():\n    for n in range(200): json.loads(json.dumps({'a': [n, str(n), {'b': n / 3}]}))",
+    "json": "import json\ndef run():\n    for n in range(200): json.loads(json.dumps({'a': [n, str(n), {'b': n / "
+    "3}]}))",
     "strings": "def run():\n    for n in range(500): (f'{n:08x}' * 3).upper().replace('A', 'bb').split('b')",
-    "dicts": "def run():\n    d = {}\n    for n in range(3000): d[f'key{n}'] = [n]\n    for n in range(0, 3000, 2): del d[f'key{n}']",
+    "dicts": "def run():\n    d = {}\n    for n in range(3000): d[f'key{n}'] = [n]\n    for n in range(0, 3000, 2): "
+    "del d[f'key{n}']",
     "classes": (
-        "def run():\n    for n in range(50):\n        class A:\n            x = n\n            def f(self): return self.x\n"
+        "def run():\n    for n in range(50):\n        class A:\n            x = n\n            def f(self): return "
+        "self.x\n"
         "        class B(A): pass\n        B().f()"
     ),
     "instances": (
@@ -155,11 +158,14 @@ PROGRAMS = {
         "    for n in range(1000): P(n, [n])\n"
     ),
     "threads": (
-        "import threading, queue\ndef run():\n    q = queue.Queue()\n    def work():\n        for n in range(100): q.put(str(n) * 10)\n"
-        "    ts = [threading.Thread(target=work) for _ in range(4)]\n    [t.start() for t in ts]\n    [t.join() for t in ts]\n"
+        "import threading, queue\ndef run():\n    q = queue.Queue()\n    def work():\n        for n in range(100): "
+        "q.put(str(n) * 10)\n"
+        "    ts = [threading.Thread(target=work) for _ in range(4)]\n    [t.start() for t in ts]\n    [t.join() for t "
+        "in ts]\n"
         "    while not q.empty(): q.get()"
     ),
-    "regex": "import re\np = re.compile(r'(\\w+)-(\\d+)')\ndef run():\n    for n in range(500): p.sub(r'\\2', f'abc-{n} def-{n}')",
+    "regex": "import re\np = re.compile(r'(\\w+)-(\\d+)')\ndef run():\n    for n in range(500): p.sub(r'\\2', "
+    "f'abc-{n} def-{n}')",
     "exceptions": (
         "def fail(n):\n    if n: fail(n - 1)\n    raise ValueError(str(n))\ndef run():\n    for n in range(100):\n"
         "        try: fail(10)\n        except ValueError as e: str(e)"
@@ -242,7 +248,8 @@ def test_a_leak_in_a_program_that_also_imports_is_still_found(tmp_path):
         with MemoryProfiler(detect_leaks=True, capture_stacks=True) as profiler:
             import leaky_module
         leak = profiler.report().leaked_allocations[0]
-        print(leak.size == sys.getsizeof(leaky_module.LEAK), leak.stack_trace[0].endswith("leaky_module.py:1 in <module>"))
+        print(leak.size == sys.getsizeof(leaky_module.LEAK),
+        leak.stack_trace[0].endswith("leaky_module.py:1 in <module>"))
         """,
             tmp_path,
         )

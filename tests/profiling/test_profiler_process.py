@@ -200,7 +200,8 @@ def test_other_allocators_of_python(allocator):
             """
         import sys, threading
         from concurrent_collections import MemoryProfiler
-        for options in ({"detect_leaks": True, "capture_stacks": True}, {"sample_rate": 0.5}, {"sample_interval": 1000}):
+        for options in ({"detect_leaks": True, "capture_stacks": True}, {"sample_rate": 0.5},
+        {"sample_interval": 1000}):
             with MemoryProfiler(**options) as profiler:
                 kept = [bytes(size) for size in range(0, 3000, 7)]
                 text = bytearray()

@@ -105,7 +105,8 @@ def test_an_interval_samples_large_blocks_for_sure(runtime):
 
 def test_sampling_says_how(runtime):
     for options, mode, rate, interval in [
-        ({}, "exact", 1.0, None), ({"sample_rate": 0.5}, "rate", 0.5, None), ({"sample_interval": 64}, "bytes", 1.0, 64),
+        ({}, "exact", 1.0, None), ({"sample_rate": 0.5}, "rate", 0.5, None),
+        ({"sample_interval": 64}, "bytes", 1.0, 64),
     ]:  # fmt: skip
         with MemoryProfiler(domains=("runtime",), **options) as profiler:
             runtime.cc_free(runtime.cc_alloc(10), 10)

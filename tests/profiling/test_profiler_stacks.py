@@ -458,7 +458,9 @@ def line_of(frame: str) -> int:
     return int(frame.split(":")[1].split(" ")[0])
 
 
-@pytest.mark.parametrize("name", ["plain", "n\u00e4me", "\u4e2d", "\U0001f40d", "lone \udc80", "x" * 5000, "\u00e9" * 5000])
+@pytest.mark.parametrize(
+    "name", ["plain", "n\u00e4me", "\u4e2d", "\U0001f40d", "lone \udc80", "x" * 5000, "\u00e9" * 5000]
+)
 def test_names_of_all_kinds(name):
     class Text(str):
         pass

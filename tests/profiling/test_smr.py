@@ -8,19 +8,16 @@ import math
 import os
 import threading
 import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import smr_tools
 from interpreter import output_of
-from smr_tools import build_driver
+from smr_tools import build_driver, held_section, in_thread
 from threads import Threads
 
 from concurrent_collections import SMRProfiler, SMRProfilerReport, _core, config
 from concurrent_collections.exporters import SMRCollector, read_json, smr_recommend
-from concurrent_collections.profiling import reclamation as smr
-from concurrent_collections.profiling import reclamation_watch
+from concurrent_collections.profiling import reclamation as smr, reclamation_watch
 
 SCHEMES = ["ibr", "debra", "epoch", "none"]
 SECOND = 1_000_000_000
@@ -35,33 +32,6 @@ def driver(tmp_path_factory):
 def nothing_is_left():
     yield
     assert smr.domains() == [] and smr._running == [] and reclamation_watch._switched_on == set()
-
-
-def in_thread(function, name="worker"):
-    """Run it in a thread of its own, and wait until the system's thread is gone: then its nodes are handed on."""
-    with Threads({name: function}) as threads:
-        task = Path(f"/proc/self/task/{threads.threads[0].native_id}")
-    while task.exists():
-        time.sleep(0.001)
-
-
-@contextmanager
-def held_section(driver, domain, name="sleeper"):
-    """Another thread stays inside a section for the block."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def stay():
-        driver.enter(domain)
-        entered.set()
-        leave.wait(60)
-        driver.exit(domain)
-
-    with Threads({name: stay}):
-        try:
-            assert entered.wait(60)
-            yield
-        finally:
-            leave.set()
 
 
 def only(report_or_list):
@@ -80,7 +50,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("error", "name", "value"), [(error, name, value) for error, name, values in WRONG for value in values])
+@pytest.mark.parametrize(
+    ("error", "name", "value"), [(error, name, value) for error, name, values in WRONG for value in values]
+)
 def test_a_wrong_argument_is_named(error, name, value):
     with pytest.raises(error, match=f"^{name} must be "):
         SMRProfiler(**{name: value})
@@ -131,7 +103,12 @@ def test_a_living_domain_is_listed_with_its_figures(driver, scheme):
         assert found.reclaimed_nodes == 10_000 - kept and found.peak_pending_nodes <= 10_000
         (thread,) = found.threads
         assert (thread.thread_name, thread.native_id) == ("MainThread", threading.get_native_id())
-        assert (thread.inside, thread.stalled, thread.retired_nodes, thread.pending_nodes) == (False, False, 10_000, kept)
+        assert (thread.inside, thread.stalled, thread.retired_nodes, thread.pending_nodes) == (
+            False,
+            False,
+            10_000,
+            kept,
+        )
     assert smr.domains() == []
 
 
@@ -208,7 +185,9 @@ def test_ibr_stays_bounded_behind_a_stalled_thread(driver):
             in_thread(lambda: driver.retire(domain, 200_000, 48), "busy")
             seen = profiler.snapshot()
     assert seen.stalled_threads == 1 and seen.epoch_lag > 8
-    assert seen.pending_nodes <= config.smr_epoch_frequency + 2 * config.smr_batch_nodes and seen.retired_nodes == 200_000
+    assert (
+        seen.pending_nodes <= config.smr_epoch_frequency + 2 * config.smr_batch_nodes and seen.retired_nodes == 200_000
+    )
 
 
 def test_neutralized_threads_are_seen(driver):
@@ -422,7 +401,9 @@ def test_files_hold_the_report(profiler, tmp_path):
     report = profiler.report()
     assert read_json(tmp_path / "report.json", SMRProfilerReport) == report
     with open(tmp_path / "report.csv", encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if (row["section"], row["metric"]) == ("summary", "pending_nodes")]
+        rows = [
+            row for row in csv.DictReader(stream) if (row["section"], row["metric"]) == ("summary", "pending_nodes")
+        ]
     assert [row["value"] for row in rows] == ["10000"] and report.pending_nodes == 10_000
     assert "Reclamation report" in (tmp_path / "report.html").read_text(encoding="utf-8")
     with pytest.raises(OSError, match="report"):

@@ -192,7 +192,9 @@ def test_a_thread_of_a_class_of_the_programs(runtime, kind):
 
 
 @pytest.mark.parametrize(
-    "name", [7, None, b"bytes", ConfusedName("confused"), "x" * 10_000_000, object()], ids=lambda name: type(name).__name__
+    "name",
+    [7, None, b"bytes", ConfusedName("confused"), "x" * 10_000_000, object()],
+    ids=lambda name: type(name).__name__,
 )
 def test_a_name_that_was_put_under_threadings_hand(runtime, name):
     with MemoryProfiler(domains=("runtime",), track_per_thread=True) as profiler:
@@ -230,8 +232,9 @@ def test_what_is_no_thread_among_threadings_threads(monkeypatch):
 
 
 def test_threading_changed_by_the_program():
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         import threading
         from concurrent_collections import MemoryProfiler
 
@@ -251,7 +254,9 @@ def test_threading_changed_by_the_program():
         import os
         os._exit(0)  # threading itself could not end any more
         """
-    ) == "ran\ndone\n"
+        )
+        == "ran\ndone\n"
+    )
 
 
 # ---- many Thread objects, one thread -----------------------------------------------------------------------------
@@ -274,8 +279,9 @@ def test_threads_within_a_thread_leave_its_name_alone(runtime):
 
 def test_gevent():
     pytest.importorskip("gevent")
-    assert output_of(
-        """
+    assert (
+        output_of(
+            """
         from gevent import monkey
         monkey.patch_all()
         import threading
@@ -287,4 +293,6 @@ def test_gevent():
                 thread.join()
         print([stats.thread_name for stats in profiler.report().thread_stats])
         """
-    ) == "['MainThread']\n"
+        )
+        == "['MainThread']\n"
+    )

@@ -1,4 +1,5 @@
-"""The fenced blocks of a Markdown page, and a program that runs a page's Python blocks as a reader would: in order, in one namespace.
+"""The fenced blocks of a Markdown page, and a program that runs a page's Python blocks as a reader would: in order, in
+one namespace.
 
     python doc_blocks.py PAGE
 

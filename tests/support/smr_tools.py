@@ -7,11 +7,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from threads import Threads
 
 SOURCE = Path(__file__).with_name("smr_driver.c")
 
@@ -58,3 +61,30 @@ def build_driver(directory: Path) -> Driver:
     line = [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", SOURCE, "-o", library, *flags]
     subprocess.run(line, check=True)
     return Driver(library)
+
+
+def in_thread(function, name="worker"):
+    """Run it in a thread of its own, and wait until the system's thread is gone: then its nodes are handed on."""
+    with Threads({name: function}) as threads:
+        task = Path(f"/proc/self/task/{threads.threads[0].native_id}")
+    while task.exists():
+        time.sleep(0.001)
+
+
+@contextmanager
+def held_section(driver, domain, name="sleeper"):
+    """Another thread stays inside a section for the block."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay():
+        driver.enter(domain)
+        entered.set()
+        leave.wait(60)
+        driver.exit(domain)
+
+    with Threads({name: stay}):
+        try:
+            assert entered.wait(60)
+            yield
+        finally:
+            leave.set()

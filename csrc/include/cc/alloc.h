@@ -42,8 +42,8 @@ extern CC_API struct cc_alloc_calls cc_alloc_calls;
 enum { CC_SMALL_NODE = 1024 };
 
 /* Frees what any allocation function below returned. NULL is ignored. `size` is the size that was asked for (for
- * cc_alloc_node: the caller's size, not the rounded one); it is credited to the statistics. Debug builds (CC_DEBUG) end the
- * process with a report when it is another one; release builds do not look. */
+ * cc_alloc_node: the caller's size, not the rounded one); it is credited to the statistics. Debug builds (CC_DEBUG)
+ * end the process with a report when it is another one; release builds do not look. */
 CC_API void cc_free(void *pointer, size_t size);
 
 /* The same where the size is not known: the statistics credit the block's usable size and count it apart. */
@@ -57,8 +57,7 @@ CC_API void *cc_alloc(size_t size) CC_ATTRIBUTE((malloc, alloc_size(1), warn_unu
 CC_API void *cc_calloc(size_t count, size_t size) CC_ATTRIBUTE((malloc, alloc_size(1, 2), warn_unused_result));
 
 /* A block aligned to `alignment`, a power of two (any other: NULL). cc_realloc does not keep the alignment. */
-CC_API void *cc_alloc_aligned(size_t size, size_t alignment)
-    CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result));
+CC_API void *cc_alloc_aligned(size_t size, size_t alignment) CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result));
 
 /* A block that begins at a cache line and shares none with another block: `size` is rounded up to whole lines. */
 CC_API void *cc_alloc_node(size_t size) CC_ATTRIBUTE((malloc, alloc_size(1), warn_unused_result));
@@ -125,13 +124,13 @@ static inline void cc_alloc_cleanup(void *variable) {
 /* Statistics. Every thread counts in a record of its own, in relaxed atomics that only it writes; a snapshot adds the
  * records up. A snapshot that is taken while other threads allocate is never negative and is exact once they stop. */
 typedef struct cc_alloc_snapshot {
-    uint64_t alloc_count;         /* blocks allocated; a cc_realloc counts as one here and one free */
-    uint64_t free_count;          /* blocks freed, sized and unsized */
-    uint64_t alloc_bytes;         /* bytes asked for */
-    uint64_t free_bytes;          /* bytes given to cc_free; usable bytes for unsized frees */
-    uint64_t current_allocated;   /* alloc_bytes - free_bytes, at least 0 */
-    uint64_t failed_count;        /* calls that returned NULL for want of memory or a bad argument */
-    uint64_t unsized_free_count;  /* of free_count, those without a size */
+    uint64_t alloc_count;        /* blocks allocated; a cc_realloc counts as one here and one free */
+    uint64_t free_count;         /* blocks freed, sized and unsized */
+    uint64_t alloc_bytes;        /* bytes asked for */
+    uint64_t free_bytes;         /* bytes given to cc_free; usable bytes for unsized frees */
+    uint64_t current_allocated;  /* alloc_bytes - free_bytes, at least 0 */
+    uint64_t failed_count;       /* calls that returned NULL for want of memory or a bad argument */
+    uint64_t unsized_free_count; /* of free_count, those without a size */
     /* bytes of the blocks allocated, padding included (before and behind what is usable) */
     uint64_t alloc_block_bytes;
     uint64_t free_block_bytes;    /* bytes of the blocks freed, counted the same way: these two always balance */

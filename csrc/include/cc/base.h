@@ -77,19 +77,20 @@ CC_API const char *cc_version(void);
  * then nothing is written. */
 CC_API int cc_resident_bytes(size_t *current, size_t *peak);
 
-/* From now on, when SIGTERM comes, whatever thread takes it, function(context) is called in a thread of its own, in which all
- * signals are blocked; when it returns the process is killed by SIGTERM. A forked child dies by SIGTERM at once. A handler that
- * the program installs replaces this one, see cc_sigterm_rearm. No descriptor is used. CC_ERROR_ARGUMENT for NULL;
- * CC_ERROR_STATE, and nothing is done, while the signal has another disposition than the default, or is watched already;
- * CC_ERROR_MEMORY when no thread can be had. One caller at a time of this and of cc_sigterm_unwatch. */
+/* From now on, when SIGTERM comes, whatever thread takes it, function(context) is called in a thread of its own, in
+ * which all signals are blocked; when it returns the process is killed by SIGTERM. A forked child dies by SIGTERM at
+ * once. A handler that the program installs replaces this one, see cc_sigterm_rearm. No descriptor is used.
+ * CC_ERROR_ARGUMENT for NULL; CC_ERROR_STATE, and nothing is done, while the signal has another disposition than the
+ * default, or is watched already; CC_ERROR_MEMORY when no thread can be had. One caller at a time of this and of
+ * cc_sigterm_unwatch. */
 CC_API int cc_sigterm_watch(void (*function)(void *), void *context);
 
-/* For after each change of SIGTERM's disposition: watches on where it is the default again. Does nothing when nobody watches.
- * Any thread. */
+/* For after each change of SIGTERM's disposition: watches on where it is the default again. Does nothing when nobody
+ * watches. Any thread. */
 CC_API void cc_sigterm_rearm(void);
 
-/* Ceases to watch; the thread has ended when this returns. When the signal has come already the process dies meanwhile. Before a
- * fork that is not followed by exec, so that the child has neither. */
+/* Ceases to watch; the thread has ended when this returns. When the signal has come already the process dies
+ * meanwhile. Before a fork that is not followed by exec, so that the child has neither. */
 CC_API void cc_sigterm_unwatch(void);
 
 /* Ends the process as SIGINT ends a program that does not handle it. Does not return. */

@@ -14,7 +14,7 @@ typedef struct cc_file cc_file_t;
 enum {
     /* the bytes may be written; that is seen through this cc_file_t only and never reaches the file */
     CC_FILE_COPY_ON_WRITE = 1,
-    CC_FILE_GUARDED = 2        /* see cc_file_truncated */
+    CC_FILE_GUARDED = 2 /* see cc_file_truncated */
 };
 
 /* Maps a whole file, in the size that it has now, and gives it in *file; the caller closes it. `flags` is a sum of the

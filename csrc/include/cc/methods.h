@@ -72,9 +72,9 @@ CC_API size_t cc_mem_buddy_bytes(size_t most_live, size_t largest, size_t min_bl
 
 /* How full the buffer of a `static` or `buddy` allocator is. */
 typedef struct cc_mem_buffer_status_t {
-    size_t capacity;     /* bytes of all blocks that an empty buffer can give, together */
-    size_t used;         /* bytes taken by live blocks (with their headers) */
-    size_t peak_used;    /* its high-water mark since init */
+    size_t capacity;  /* bytes of all blocks that an empty buffer can give, together */
+    size_t used;      /* bytes taken by live blocks (with their headers) */
+    size_t peak_used; /* its high-water mark since init */
     size_t live_blocks;
     size_t free_blocks;  /* pieces that the free memory lies in */
     size_t largest_free; /* the largest request that would be met now */
@@ -158,8 +158,8 @@ CC_API void cc_mem_debug_title(const char *title);
 
 /* What the core allocates from. Zero or NULL stands for the default of each. */
 typedef struct cc_mem_config_t {
-    const char *backend;          /* "mimalloc" by default */
-    bool without_status;          /* no counting and no limits: the calls cost what the backend costs */
+    const char *backend; /* "mimalloc" by default */
+    bool without_status; /* no counting and no limits: the calls cost what the backend costs */
     /* a request of 0 bytes is one of 1 byte, as most programs expect of malloc; false: it gets NULL */
     bool blocks_of_zero;
     void *buffer;                 /* for static and buddy: the caller's, to outlive the use; NULL: mapped by init */

@@ -163,9 +163,9 @@ static inline void *cc_platform_alloc_inline(size_t size, uint32_t flags, const 
     uint32_t special = (flags & ~known) | __atomic_load_n(&cc_platform_mode, __ATOMIC_RELAXED);
     if (CC_UNLIKELY(special != 0 || size - 1 >= CC_PLATFORM_SIZE_LIMIT || shard == NULL))
         return Platform_AllocEx(size, flags, file, line);
-    struct cc_platform_header *header = (struct cc_platform_header *)((flags & MEM_CLEAR) != 0
-                                                                          ? cc_calloc(1, sizeof *header + size)
-                                                                          : cc_alloc_inline(sizeof *header + size));
+    struct cc_platform_header *header =
+        (struct cc_platform_header *)((flags & MEM_CLEAR) != 0 ? cc_calloc(1, sizeof *header + size)
+                                                               : cc_alloc_inline(sizeof *header + size));
     if (CC_UNLIKELY(header == NULL)) return cc_platform_no_memory();
     header->word = CC_PLATFORM_MARK << 48 | size;
     if ((flags & MEM_TEMP) != 0) {

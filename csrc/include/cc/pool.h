@@ -26,13 +26,13 @@ typedef struct cc_pool {
 /* Zero stands for the default of each; block_size has none. */
 typedef struct cc_pool_options {
     size_t block_size;
-    size_t alignment;    /* of blocks, a power of two up to 4096; 0: 16, or 8 for sizes up to 8 */
+    size_t alignment; /* of blocks, a power of two up to 4096; 0: 16, or 8 for sizes up to 8 */
     /* how many there are (fixed), or how many the first chunk has; 0: as many as 4 KiB hold, one at least */
     size_t blocks;
-    bool fixed;          /* never more blocks than that; all memory is taken at once */
-    bool shared;         /* for any number of threads at a time */
-    bool checked;        /* each free is checked (always so in debug builds) */
-    bool cached;         /* fixed and shared: see below */
+    bool fixed;   /* never more blocks than that; all memory is taken at once */
+    bool shared;  /* for any number of threads at a time */
+    bool checked; /* each free is checked (always so in debug builds) */
+    bool cached;  /* fixed and shared: see below */
     const cc_mem_methods_t *allocator;
     void *buffer; /* fixed, wholly inside this buffer, which must outlive the pool; `blocks` 0: as many as fit */
     size_t buffer_bytes;
@@ -83,7 +83,7 @@ typedef struct cc_pool_status_t {
     size_t blocks;     /* live and free ones */
     size_t live;       /* exact while nobody else uses the pool */
     size_t chunks;
-    size_t reserved;   /* bytes of all chunks with the bookkeeping */
+    size_t reserved; /* bytes of all chunks with the bookkeeping */
 } cc_pool_status_t;
 
 /* Takes time in proportion to the blocks. Nobody else may use the pool meanwhile. */

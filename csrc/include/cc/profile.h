@@ -54,7 +54,7 @@ enum { CC_PROFILE_BINS = 217 };
 CC_API uint64_t cc_profile_bin_limit(unsigned bin);
 
 typedef struct cc_profile_options {
-    size_t struct_size;       /* sizeof(cc_profile_options_t) */
+    size_t struct_size; /* sizeof(cc_profile_options_t) */
     /* Bit 1 << CC_PROFILE_… for each domain to see; not 0. While profiles with different domains are active at once,
      * only the totals and those by domain are of the profile's own; threads, flows, peak, points, latency, failures,
      * untracked frees and live blocks are of all that is seen. */
@@ -91,7 +91,7 @@ typedef struct cc_profile_domain {
     double alloc_bytes, free_bytes;
     double alloc_block_bytes, free_block_bytes; /* what blocks of those sizes take, by the allocator's size classes */
     double alloc_bytes_variance, free_bytes_variance, alloc_count_variance, free_count_variance; /* of the estimates */
-    double alloc_bins[CC_PROFILE_BINS], free_bins[CC_PROFILE_BINS]; /* counts by size */
+    double alloc_bins[CC_PROFILE_BINS], free_bins[CC_PROFILE_BINS];                              /* counts by size */
 } cc_profile_domain_t;
 
 typedef struct cc_profile_thread {
@@ -119,15 +119,15 @@ enum { CC_PROFILE_POINTS = 512 };
 typedef struct cc_profile_snapshot {
     cc_profile_domain_t domains[CC_PROFILE_DOMAINS];
     double alloc_count, free_count, alloc_bytes, free_bytes, current, peak, peak_seconds;
-    double peak_error;       /* the peak is exact to within this many bytes */
+    double peak_error; /* the peak is exact to within this many bytes */
     double cross_thread_frees;
-    double samples;          /* sampled allocations behind the estimates */
-    double untracked_frees;  /* of blocks from before the start, in no other figure */
-    double failed;           /* allocations for which the allocator had no memory */
+    double samples;         /* sampled allocations behind the estimates */
+    double untracked_frees; /* of blocks from before the start, in no other figure */
+    double failed;          /* allocations for which the allocator had no memory */
     double dropped_records, dropped_stacks;
-    double seconds;          /* from the start to the snapshot or stop */
+    double seconds;                      /* from the start to the snapshot or stop */
     uint64_t start_wall_ns, end_wall_ns; /* since 1970 */
-    bool estimated;          /* some of the allocations were sampled, not counted */
+    bool estimated;                      /* some of the allocations were sampled, not counted */
     size_t thread_count, flow_count, point_count;
     cc_profile_thread_t *threads; /* owned by the snapshot, like the next two */
     cc_profile_flow_t *flows;
@@ -206,8 +206,7 @@ CC_API int cc_profile_wrap(unsigned domain, const cc_profile_allocator_t *origin
 
 /* If `present` is domain's wrapper itself, fills *original with what it was put in place of and returns true: then the
  * caller may put that back. The wrapper's functions stay good for calls in flight. */
-CC_API bool cc_profile_unwrap(unsigned domain, const cc_profile_allocator_t *present,
-                              cc_profile_allocator_t *original);
+CC_API bool cc_profile_unwrap(unsigned domain, const cc_profile_allocator_t *present, cc_profile_allocator_t *original);
 
 /* Whether a call of `allocator` gets to domain's wrapper (for instance below another tool's wrapper). Allocates and
  * frees one byte there; true also when it has no memory for that, so that nobody wraps it again on such evidence. */

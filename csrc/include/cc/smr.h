@@ -234,45 +234,45 @@ CC_API void cc_smr_may_block(const char *what);
 typedef struct {
     uint64_t id; /* never reused; the first is 1 */
     char name[CC_SMR_NAME_SIZE];
-    uint32_t scheme;         /* cc_smr_scheme_t */
-    uint32_t asymmetric;     /* 1: membarrier; 0: readers fence */
+    uint32_t scheme;     /* cc_smr_scheme_t */
+    uint32_t asymmetric; /* 1: membarrier; 0: readers fence */
     /* bytes: what the callers gave to cc_smr_retire, without header and rounding */
     uint64_t retired_nodes, retired_bytes;
     uint64_t reclaimed_nodes, reclaimed_bytes;
-    uint64_t pending_nodes, pending_bytes;     /* retired - reclaimed, once the threads stop */
+    uint64_t pending_nodes, pending_bytes;           /* retired - reclaimed, once the threads stop */
     uint64_t peak_pending_nodes, peak_pending_bytes; /* as seen when a batch ends */
     uint64_t orphaned_nodes; /* of the pending: left by threads that ended, and not taken over yet */
     uint64_t epoch;
-    uint64_t oldest_epoch;   /* the oldest that a section reserves; `epoch` when there is none */
-    uint64_t polls;          /* calls of cc_smr_poll */
-    uint64_t scans;          /* looks at all threads' reservations */
-    uint64_t barriers;       /* membarrier calls; a scan that finds another thread's barrier recent enough needs none */
+    uint64_t oldest_epoch; /* the oldest that a section reserves; `epoch` when there is none */
+    uint64_t polls;        /* calls of cc_smr_poll */
+    uint64_t scans;        /* looks at all threads' reservations */
+    uint64_t barriers;     /* membarrier calls; a scan that finds another thread's barrier recent enough needs none */
     uint64_t neutralizations; /* searches that were interrupted */
-    uint64_t signals;        /* sent */
-    uint64_t fallbacks;      /* signals that were not answered, or could not be sent: the domain waited instead */
-    uint64_t threads;        /* that have a handle now */
+    uint64_t signals;         /* sent */
+    uint64_t fallbacks;       /* signals that were not answered, or could not be sent: the domain waited instead */
+    uint64_t threads;         /* that have a handle now */
     uint64_t stalled_threads; /* of those: inside a section that lags by stall_threshold epochs or more */
-    uint64_t delay_recorded; /* 1: cc_smr_record_delays is on */
-    uint64_t delay_count;    /* reclaimed nodes whose time from retire to free is known: see cc_smr_record_delays */
+    uint64_t delay_recorded;  /* 1: cc_smr_record_delays is on */
+    uint64_t delay_count;     /* reclaimed nodes whose time from retire to free is known: see cc_smr_record_delays */
     uint64_t delay_sum_ns;
     uint64_t delay_max_ns;
     uint64_t delay_p50_ns, delay_p90_ns, delay_p99_ns, delay_p999_ns; /* 0 when delay_count is */
-    uint64_t reserved[6];    /* 0; for later versions */
+    uint64_t reserved[6];                                             /* 0; for later versions */
 } cc_smr_stats_t;
 
 /* A thread's handle. */
 typedef struct {
-    uint64_t thread_id;   /* libcc's, never reused */
-    uint64_t native_id;   /* the system's */
-    char name[64];        /* "" when unknown; UTF-8 */
-    uint32_t inside;      /* 1: inside a section */
-    uint32_t stalled;     /* 1: inside, and lagging by stall_threshold epochs or more */
-    uint32_t deaf;        /* 1: it did not answer DEBRA+'s last signal */
+    uint64_t thread_id; /* libcc's, never reused */
+    uint64_t native_id; /* the system's */
+    char name[64];      /* "" when unknown; UTF-8 */
+    uint32_t inside;    /* 1: inside a section */
+    uint32_t stalled;   /* 1: inside, and lagging by stall_threshold epochs or more */
+    uint32_t deaf;      /* 1: it did not answer DEBRA+'s last signal */
     uint32_t reserved0;
-    uint64_t epoch_lag;   /* epochs since its section began; 0 outside */
-    uint64_t retired_nodes;   /* under this handle, by this thread */
+    uint64_t epoch_lag;                    /* epochs since its section began; 0 outside */
+    uint64_t retired_nodes;                /* under this handle, by this thread */
     uint64_t pending_nodes, pending_bytes; /* that it will free, inherited ones included */
-    uint64_t neutralized; /* times that its search was interrupted */
+    uint64_t neutralized;                  /* times that its search was interrupted */
     uint64_t reserved[4];
 } cc_smr_thread_stats_t;
 
@@ -311,20 +311,20 @@ CC_API int cc_smr_reset(uint64_t id);
 
 /* What stands before a node. Private. */
 struct cc_smr_header {
-    uint64_t birth;                          /* the epoch in which it was allocated */
-    struct cc_smr_header *next;              /* in a list of nodes that are kept */
+    uint64_t birth;             /* the epoch in which it was allocated */
+    struct cc_smr_header *next; /* in a list of nodes that are kept */
     cc_smr_free_function_t *free_function;
     uint32_t size;
-    uint32_t stamp;                          /* when it was retired, in 1024 ns; 0: not recorded */
+    uint32_t stamp; /* when it was retired, in 1024 ns; 0: not recorded */
 };
 
 /* The part of a handle that the inlines use. Private: read and write it only through them. */
 struct cc_smr_thread {
-    uint64_t lower; /* the epoch in which the section began, CC_SMR_IDLE outside; others read it */
-    uint64_t upper; /* the newest epoch that it has seen; others read it */
-    uint64_t *epoch; /* the domain's */
-    uint32_t nested; /* sections around the innermost, but for the first */
-    uint32_t fenced; /* 1: the plain form */
+    uint64_t lower;                    /* the epoch in which the section began, CC_SMR_IDLE outside; others read it */
+    uint64_t upper;                    /* the newest epoch that it has seen; others read it */
+    uint64_t *epoch;                   /* the domain's */
+    uint32_t nested;                   /* sections around the innermost, but for the first */
+    uint32_t fenced;                   /* 1: the plain form */
     struct cc_smr_header **fill;       /* where the next retired node is noted */
     struct cc_smr_header **fill_limit; /* where retiring becomes a call */
     int64_t bytes_left;                /* until batch_bytes are gathered */

@@ -11,8 +11,7 @@
 typedef struct box {
     cc_queue_t *queue; /* one of the two */
     cc_stack_t *stack;
-    bool
-        locked; /* set by a test: users exclude one another, and every second put and get of a queue is an exclusive one */
+    bool locked; /* set by a test: users exclude one another; every second put and get of a queue is an exclusive one */
     unsigned calls; /* then counts them */
 } box_t;
 

@@ -115,7 +115,7 @@ static void test_closing_in_a_storm(void) {
         for (int stack = 0; stack < 2; stack++) run_storm(stack != 0, false, CC_SMR_IBR, round % 3 == 0 ? 10 : 0, true);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 enum { TAKERS = 3 };
 
@@ -150,7 +150,7 @@ static void test_nobody_is_refused_without_reason(void) {
     }
 }
 
-/* ---- linearizability ------------------------------------------------------------------------------------------------ */
+/* ---- linearizability --------------------------------------------------------------------------------------------- */
 
 /* With distinct values a history of a queue is linearizable unless it shows one of four patterns (Henzinger, Sezgin
  * & Vafeiadis, CONCUR 2013): a value got that was not put, or got before; one got twice; two got (or one got and one

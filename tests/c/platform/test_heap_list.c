@@ -80,9 +80,7 @@ static void churn(size_t index, void *heap) {
         case 1:
             if (kept[at] != NULL) CHECK((kept[at] = HeapReAlloc(heap, 0, kept[at], size)) != NULL);
             break;
-        default:
-            CHECK(HeapFree(heap, 0, kept[at]));
-            kept[at] = NULL;
+        default: CHECK(HeapFree(heap, 0, kept[at])); kept[at] = NULL;
         }
     }
     for (size_t at = 0; at < 50; at++) CHECK(HeapFree(heap, 0, kept[at]));

@@ -76,8 +76,12 @@ static void test_bytes(void) {
 
 /* A class with members of the library's names, as games have. */
 struct Buffer {
-    void *Alloc(unsigned long size) { return ::Alloc(size, MEM_CLEAR); }
-    void Free(void *pointer) { ::Free(pointer); }
+    void *Alloc(unsigned long size) {
+        return ::Alloc(size, MEM_CLEAR);
+    }
+    void Free(void *pointer) {
+        ::Free(pointer);
+    }
     int Value;
 };
 

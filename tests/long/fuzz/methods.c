@@ -41,8 +41,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         unsigned what = data[at], value = data[at + 1];
         size_t bytes_asked = value << (what / 32); /* up to 32 KiB */
         switch (what % 8) {
-        case 0: case 1: case 2: model_malloc(&model, bytes_asked + what / 8 % 4); break;
-        case 3: case 4: case 5: model_free(&model, value); break;
+        case 0:
+        case 1:
+        case 2: model_malloc(&model, bytes_asked + what / 8 % 4); break;
+        case 3:
+        case 4:
+        case 5: model_free(&model, value); break;
         case 6: model_realloc(&model, what / 8, bytes_asked); break;
         default: model_realloc(&model, value, what / 8 * 9u); break;
         }

@@ -46,7 +46,8 @@ def fuzz(target: Path, directory: Path, operations: int, seed: int) -> int:
     while done < operations:
         result = subprocess.run(
             [
-                target, corpus, f"-seed={seed}", f"-runs={runs}", "-max_len=600", "-len_control=0", "-print_final_stats=0",
+                target, corpus, f"-seed={seed}", f"-runs={runs}", "-max_len=600", "-len_control=0",
+                "-print_final_stats=0",
                 f"-artifact_prefix={directory}/",
             ],
             stderr=subprocess.PIPE, text=True, errors="replace",

@@ -104,7 +104,7 @@ static int heap_roundup(int size) {
 }
 
 const sqlite3_mem_methods *sqlite3MemGetMemsys5(void) {
-    static const sqlite3_mem_methods methods = {heap_malloc, heap_free, heap_realloc, heap_size,
+    static const sqlite3_mem_methods methods = {heap_malloc,  heap_free, heap_realloc,  heap_size,
                                                 heap_roundup, heap_init, heap_shutdown, NULL};
     return strcmp(setting("CC_FIXTURE_MEMSYS5"), "buddy") == 0 ? &methods : sqlite3MemGetMemsys5Own();
 }
