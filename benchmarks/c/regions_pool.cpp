@@ -5,7 +5,7 @@
 // Each thread takes 1 to 16 blocks of 64 bytes and gives them back, over and over. Figures are nanoseconds of processor
 // time of all threads for one block there and back. Peers: cc_pool (growing and shared), cc_pool fixed and shared
 // (exact: without caches of threads), cc_pool with one owner (one thread only); mi_malloc; boost::lockfree's free
-// lists, growing and of a fixed size; boost::pool with one owner, and with the mutex of boost::singleton_pool's default.
+// lists, growing and fixed; boost::pool with one owner, and with the mutex of boost::singleton_pool by default.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <time.h>
