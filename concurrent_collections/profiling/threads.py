@@ -3,8 +3,8 @@
 ``threading`` tells a thread's system id to the thread itself when it begins (``Thread._set_native_id``); while profiles
 run, that call also tells libcc the name. Threads that were there before are asked by :func:`known_names`.
 
-A thread is the system's: where several ``Thread`` objects share one (gevent's greenlets do), the first one's name is the
-thread's.
+A thread is the system's: where several ``Thread`` objects share one (gevent's greenlets do), the first one's name is
+the thread's.
 
 Nothing of the program's runs here, whatever it made of its threads: ``Thread`` objects are not asked, their attributes
 are looked up where ``threading`` keeps them, and what is of another type than ``threading`` gives it is left out.

@@ -35,12 +35,12 @@ PUBLIC_HEADERS = {
 
 # The files of a room, each above those before it.
 ROOM_ORDER = {
-    "profile": """shadow counts session estimate peaks shard interned places sites totals flows rows baseline timeline recorder source tap
-    source_* sources latency profile_internal snapshot live profile"""
+    "profile": """shadow counts session estimate peaks shard interned places sites totals flows rows baseline timeline
+    recorder source tap source_* sources latency profile_internal snapshot live profile"""
 }
 
-# Headers of ISO C, and of C++ the one that new(MEM_CLEAR) needs. Every other system header belongs to the one layer that wraps what it declares; base wraps the
-# operating system, so signal.h and threads.h are not in this list.
+# Headers of ISO C, and of C++ the one that new(MEM_CLEAR) needs. Every other system header belongs to the one layer
+# that wraps what it declares; base wraps the operating system, so signal.h and threads.h are not in this list.
 ISO_C = {
     f"{name}.h"
     for name in """assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp stdalign stdarg
