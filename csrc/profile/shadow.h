@@ -50,9 +50,9 @@ typedef struct cc__leaf {
     _Atomic(uint64_t) words[CC__LEAF_GRANULES + 2];
 } cc__leaf_t;
 
-/* The first level, CC__LEAF_COUNT leaves in 64 MiB of address space; NULL until cc__shadow_open. Only the parts of it where
- * leaves are can be written to: what can't is no part of the data of which a process may have a limited amount. Leaves are
- * never unmapped: a thread may be about to touch one at any time.
+/* The first level, CC__LEAF_COUNT leaves in 64 MiB of address space; NULL until cc__shadow_open. Only the parts of
+ * it where leaves are can be written to: what can't is no part of the data of which a process may have a limited
+ * amount. Leaves are never unmapped: a thread may be about to touch one at any time.
  *
  * Not atomic: it is written before the first session begins, and a tap reads it when it has seen a session. */
 extern CC__NEAR _Atomic(cc__leaf_t *) *cc__shadow_leaves;
