@@ -26,6 +26,15 @@ static void see(const cc_mem_problem_t *problem, void *context) {
     seen.leaked_bytes += problem->bytes;
 }
 
+/* Whether the report has this stack; it has none where the C library has no backtrace(). */
+static bool tells(const char *stack) {
+#if __has_include(<execinfo.h>)
+    return strstr(seen.text, stack) != NULL;
+#else
+    return strstr(seen.text, stack) == NULL;
+#endif
+}
+
 static cc_mem_methods_t methods, below;
 static char buffer[1 << 18];
 
@@ -121,7 +130,7 @@ static void test_wrong_frees(void) {
     give(block);
     give(block);
     expect(CC_MEM_DOUBLE_FREE, block, 100, 0, "double free: ");
-    CHECK(strstr(seen.text, "freed by:") != NULL);
+    CHECK(tells("freed by:"));
     CHECK(methods.realloc(block, 10, methods.context) == NULL);
     expect(CC_MEM_DOUBLE_FREE, block, 100, 0, "double free: ");
     CHECK_EQUAL(methods.size(block, methods.context), 0);
@@ -144,7 +153,7 @@ static void test_writes_after_free(void) {
     ((volatile char *)block)[42] = 1;
     CHECK_EQUAL(cc_mem_debug_check(&methods), 1);
     expect(CC_MEM_USE_AFTER_FREE, block, 100, 42, "use after free: ");
-    CHECK(strstr(seen.text, "freed by:") != NULL);
+    CHECK(tells("freed by:"));
     ((volatile char *)block)[0] = 1;
     ((volatile char *)block)[-1] = 1;
     end();
@@ -189,7 +198,7 @@ static void test_leaks(void) {
     CHECK_EQUAL(seen.last.blocks, 5);
     CHECK(strcmp(seen.title, "the others") == 0);
     CHECK(strstr(seen.text, "title: the others\n") != NULL);
-    CHECK(strstr(seen.text, "allocated by:\n    #0 ") != NULL);
+    CHECK(tells("allocated by:\n    #0 "));
     for (size_t i = 10; i < 15; i++) give(blocks[i]);
     CHECK_EQUAL(cc_mem_debug_leaks(&methods, mark), 0);
     CHECK_EQUAL(cc_mem_debug_leaks(&methods, 0), 10);
@@ -235,7 +244,7 @@ static void test_stacks_may_be_left_out(void) {
     begin((cc_mem_debug_options_t){.frames = 2});
     block = take(5);
     give(block), give(block);
-    CHECK(strstr(seen.text, "#1") != NULL && strstr(seen.text, "#2") == NULL);
+    CHECK(tells("#1") && strstr(seen.text, "#2") == NULL);
     end();
     cc_mem_debug_options_t options = {.frames = CC_MEM_DEBUG_FRAMES_MAX + 1};
     CHECK_EQUAL(cc_mem_debug_create(&methods, &below, &options), CC_ERROR_ARGUMENT);
@@ -255,8 +264,8 @@ static void test_symbols(void) {
     CHECK(leaked != NULL);
     cc_mem_shutdown();
     CHECK_EQUAL(seen.leaked_bytes, 33);
-    CHECK(strstr(seen.text, "cc_mem_zalloc+0x") != NULL);
-    CHECK(strstr(seen.text, "(libcc.so") != NULL);
+    CHECK(tells("cc_mem_zalloc+0x"));
+    CHECK(tells("(libcc.so"));
     below.free((char *)leaked - 16, below.context);
 }
 

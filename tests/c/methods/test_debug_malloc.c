@@ -130,7 +130,7 @@ static void test_a_trace_of_each_call(void) {
     at += sprintf(at, "FREE: %p at %s:%d\n", block, __FILE__, __LINE__ - 1);
     at += sprintf(at, "ALLOC: %p size=200 at %s:%d\n", moved, __FILE__, __LINE__ - 2);
     CHECK(malloc(check_hide(SIZE_MAX)) == NULL);
-    at += sprintf(at, "ALLOC: (nil) size=%zu at %s:%d\n", (size_t)SIZE_MAX, __FILE__, __LINE__ - 1);
+    at += sprintf(at, "ALLOC: %p size=%zu at %s:%d\n", NULL, (size_t)SIZE_MAX, __FILE__, __LINE__ - 1);
     free(moved);
     at += sprintf(at, "FREE: %p at %s:%d\n", moved, __FILE__, __LINE__ - 1);
     free(NULL);
