@@ -5,12 +5,12 @@
 #include "../base/records.h"
 #include "alloc_internal.h"
 
-__thread cc__thread_t *cc__thread_self __attribute__((tls_model("initial-exec")));
+__thread cc__thread_t *cc__thread_self CC_STATIC_THREAD_LOCAL;
 
 /* How often this thread has ended: once, and once more for each time that a later destructor used the library. The
  * system runs a few rounds of destructors only (POSIX: 4), so a record given out after the third end might never come
  * back. */
-static __thread unsigned ends __attribute__((tls_model("initial-exec")));
+static __thread unsigned ends CC_STATIC_THREAD_LOCAL;
 enum { ENDS_MAX = 3 };
 
 static cc__mutex_t registry_lock;

@@ -50,7 +50,7 @@ typedef struct cc__thread {
     struct cc__thread *next_free; /* among the records without a thread */
 } cc__thread_t;
 
-extern __thread cc__thread_t *cc__thread_self __attribute__((tls_model("initial-exec")));
+extern __thread cc__thread_t *cc__thread_self CC_STATIC_THREAD_LOCAL;
 
 /* Gives the calling thread a record. NULL when there is no memory for one; the next call tries again. NULL also in the
  * last moments of a thread whose destructors go on using the library when it has been ended again and again. */

@@ -152,10 +152,12 @@ void cc_platform_free_rarely(void *pointer, size_t size) {
     uint32_t place = place_of(header);
     if (place != 0) cc__platform_place_add(place, -1, -bytes);
     cc__platform_count(-1, -bytes, is_temporary(header));
-    if ((more_of(header) & KIND_LOCKED) != 0)
+    if ((more_of(header) & KIND_LOCKED) != 0) {
         cc__os_unmap(header, sizeof *header + (size_t)bytes);
-    else
-        cc_free(header, sizeof *header + (size_t)bytes);
+        return;
+    }
+    header->word = 0; /* as in cc_platform_free_inline */
+    cc_free(header, sizeof *header + (size_t)bytes);
 }
 
 /* ---- realloc ----------------------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #include "../base/fork.h"
 #include "compat/memory_wrapper.h"
 
-__thread uint32_t cc__platform_last_error __attribute__((tls_model("initial-exec")));
+__thread uint32_t cc__platform_last_error CC_STATIC_THREAD_LOCAL;
 
 DWORD GetLastError(void) {
     return cc__platform_last_error;

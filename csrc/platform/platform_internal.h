@@ -11,7 +11,7 @@
 #include "../base/round.h"
 
 /* The calling thread's error code: GetLastError's. */
-extern __thread uint32_t cc__platform_last_error __attribute__((tls_model("initial-exec")));
+extern __thread uint32_t cc__platform_last_error CC_STATIC_THREAD_LOCAL;
 
 /* For a call that fails: sets the code, gives NULL or FALSE. */
 static inline void *cc__platform_fail(uint32_t code) {

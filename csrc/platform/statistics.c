@@ -10,7 +10,7 @@ static cc__platform_shard_t common; /* of threads that got none for want of memo
 static _Atomic(int64_t) told_sum;
 static _Atomic(int64_t) peak;
 
-__thread struct cc_platform_shard *cc_platform_shard CC_ATTRIBUTE((tls_model("initial-exec")));
+__thread struct cc_platform_shard *cc_platform_shard CC_STATIC_THREAD_LOCAL;
 
 /* ---- shards ------------------------------------------------------------------------------------------------------ */
 

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-_Thread_local cc_python_references_t cc_python_put_aside __attribute__((tls_model("initial-exec")));
+_Thread_local cc_python_references_t cc_python_put_aside CC_STATIC_THREAD_LOCAL;
 
 /* What a thread without a thread state has left. */
 typedef struct orphan {

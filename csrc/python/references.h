@@ -6,6 +6,8 @@
 
 #include "compat.h"
 
+#include "cc/base.h"
+
 #include "../base/atomics.h"
 
 /* Private: references put aside by this thread; a list of those that threads without a thread state have left. */
@@ -13,7 +15,7 @@ typedef struct cc_python_references {
     PyObject **objects;
     size_t count, capacity;
 } cc_python_references_t;
-extern _Thread_local cc_python_references_t cc_python_put_aside __attribute__((tls_model("initial-exec")));
+extern _Thread_local cc_python_references_t cc_python_put_aside CC_STATIC_THREAD_LOCAL;
 extern _Atomic(void *) cc_python_orphans;
 
 /* Takes over the caller's reference. Any thread, attached or not, anywhere; runs no Python. Without memory for the

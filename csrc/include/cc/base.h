@@ -29,6 +29,14 @@
 #define CC_UNLIKELY(condition) (condition)
 #endif
 
+/* After the declaration of a thread's variable: it is reached without a call. glibc keeps room for such variables of
+ * libraries that are loaded late; other C libraries refuse to load them. */
+#if defined(__GLIBC__)
+#define CC_STATIC_THREAD_LOCAL CC_ATTRIBUTE((tls_model("initial-exec")))
+#else
+#define CC_STATIC_THREAD_LOCAL
+#endif
+
 /* Before a variable's declaration: function(&variable) is called when its scope is left. Each structure's header has
  * one that fits, cc_<structure>_cleanup, which ignores NULL.
  *     CC_CLEANUP(cc_arena_cleanup) cc_arena_t *arena = cc_arena_create(0, NULL); */

@@ -136,7 +136,7 @@ struct cc_platform_header {
 struct cc_platform_shard {
     int64_t bytes, count, top, low, temp_bytes, temp_count;
 };
-extern CC_API __thread struct cc_platform_shard *cc_platform_shard CC_ATTRIBUTE((tls_model("initial-exec")));
+extern CC_API __thread struct cc_platform_shard *cc_platform_shard CC_STATIC_THREAD_LOCAL;
 CC_API void cc_platform_risen(int64_t bytes);
 CC_API void cc_platform_fallen(int64_t bytes);
 CC_API void *cc_platform_no_memory(void);
@@ -196,6 +196,7 @@ static inline void cc_platform_free_inline(void *pointer, size_t size) {
     (void)cc_platform_add(&shard->count, -1);
     int64_t bytes = cc_platform_add(&shard->bytes, -(int64_t)size);
     if (CC_UNLIKELY(bytes < shard->low)) cc_platform_fallen(bytes);
+    header->word = 0; /* a second free meets no mark, whatever the allocator leaves in freed memory */
     cc_free_inline(header, sizeof *header + size);
 }
 
