@@ -47,9 +47,13 @@ static inline void cc__libc_release_block(void *pointer, size_t *block) {
     free(pointer);
 }
 
-/* glibc: blocks of 16 n + 8 bytes, 24 at least. */
+/* glibc: blocks of 16 n + 8 bytes, 24 at least. musl lets nobody use more than was asked for. */
 static inline size_t cc__libc_good_size(size_t size) {
+#if defined(__GLIBC__)
     return size <= 24 ? 24 : ((size + 8 + 15) & ~(size_t)15) - 8;
+#else
+    return size;
+#endif
 }
 
 #endif
