@@ -6,7 +6,8 @@
     tests/long/cross.py arm64 map queue  only the programs whose names hold one of these words
 
 Each program of tests/c runs in one build: the release, or the first that its comments name. The back end is the C
-library's malloc, so that no mimalloc for the target is needed. What cannot run there is listed with its reason.
+library's malloc, so that no mimalloc for the target is needed. What cannot run there, whole programs and single tests, is
+listed with its reason.
 The status is 0 when every other program passed.
 
 Debian has the tools: gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user-static, and musl-tools.
@@ -18,6 +19,7 @@ import argparse
 import dataclasses
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,14 +33,13 @@ BUILDS = ["release", "debug", "fault", "nostats"]  # the others are for tools th
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One way to compile and to run. `left_out` has the programs that cannot run there, with the reason."""
+    """One way to compile and to run."""
 
     compiler: str
     cxx: str | None
     runner: tuple[str, ...]
     tools: tuple[str, ...]
     flags: tuple[str, ...]
-    left_out: dict[str, str]
 
 
 TARGETS = {
@@ -48,9 +49,8 @@ TARGETS = {
         runner=("qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"),
         tools=("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64-static"),
         flags=("-DCHECK_DIVISOR=20", "-DCHECK_EMULATED"),
-        left_out={},
     ),
-    "musl": Target(compiler="musl-gcc", cxx=None, runner=(), tools=("musl-gcc",), flags=(), left_out={}),
+    "musl": Target(compiler="musl-gcc", cxx=None, runner=(), tools=("musl-gcc",), flags=()),
 }
 
 
@@ -93,29 +93,30 @@ def tests_for(name: str) -> ModuleType:
 
 
 def reason_to_leave_out(tests: ModuleType, target: str, program: str) -> str | None:
-    if program in TARGETS[target].left_out:
-        return TARGETS[target].left_out[program]
     if program.endswith(".cpp") and TARGETS[target].cxx is None:
         return "there is no C++ library for it"
     if not any(tests.runs(tests.PROGRAMS[program], build) for build in BUILDS):
         return "it is for tools that look at programs of this machine"
-    missing = [f"{library}.h" for library in tests.libraries(tests.PROGRAMS[program]) if not tests.has_header(f"{library}.h")]
-    return f"it needs {missing[0]} for the target" if missing else None
+    libraries = tests.libraries(tests.PROGRAMS[program])
+    return f"it needs {libraries[0]} for the target" if libraries else None
 
 
 def build_of(tests: ModuleType, program: str) -> str:
     return next(build for build in BUILDS if tests.runs(tests.PROGRAMS[program], build))
 
 
-def run(tests: ModuleType, program: str) -> str | None:
-    """Builds and runs one program; returns what it printed if it failed."""
+def run(tests: ModuleType, program: str) -> list[tuple[str, str]]:
+    """Builds and runs one program; returns what came of it, and of each test in it that was left out, with what to tell."""
     try:
         result = tests.execute(tests.PROGRAMS[program], build_of(tests, program))
     except subprocess.TimeoutExpired:
-        return f"did not end within {tests.TIME_LIMIT} s"
+        return [("FAILED", f"{program}: did not end within {tests.TIME_LIMIT} s")]
     except tests.build.BuildError as error:
-        return str(error)
-    return None if result.returncode == 0 else f"status {result.returncode}\n{result.stdout}"
+        return [("FAILED", f"{program}: {error}")]
+    if result.returncode != 0:
+        return [("FAILED", f"{program}: status {result.returncode}\n{result.stdout}")]
+    lines = re.findall(r"^left out (.*)", result.stdout, re.MULTILINE)
+    return [("passed", program), *(("left out", f"{program} {line}") for line in lines)]
 
 
 def main() -> int:
@@ -130,18 +131,16 @@ def main() -> int:
     tests = tests_for(arguments.target)
     counts: Counter[str] = Counter()
     chosen = [name for name in tests.PROGRAMS if not arguments.words or any(word in name for word in arguments.words)]
-    able = [program for program in chosen if reason_to_leave_out(tests, arguments.target, program) is None]
+    reasons = {program: reason_to_leave_out(tests, arguments.target, program) for program in chosen}
+    able = [program for program in chosen if reasons[program] is None]
     for build in dict.fromkeys(build_of(tests, program) for program in able):
         tests.library(build)  # before the programs, which wait for it in the same pool
     running = {program: tests.pool.submit(run, tests, program) for program in able}
     for program in chosen:
-        if program in running:
-            failure = running[program].result()
-            outcome, told = ("passed", "") if failure is None else ("FAILED", f": {failure}")
-        else:
-            outcome, told = "left out", f": {reason_to_leave_out(tests, arguments.target, program)}"
-        counts[outcome] += 1
-        print(f"{outcome} {program}{told}", flush=True)
+        told = running[program].result() if program in running else [("left out", f"{program}: {reasons[program]}")]
+        for outcome, text in told:
+            counts[outcome] += 1
+            print(outcome, text, flush=True)
     print(f"{arguments.target}: {counts['passed']} passed, {counts['FAILED']} failed, {counts['left out']} left out")
     return 1 if counts["FAILED"] or not counts["passed"] else 0
 

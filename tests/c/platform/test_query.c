@@ -135,7 +135,11 @@ int main(void) {
     RUN(test_what_is_free_can_be_had);
 #endif
     RUN(test_protection_of_static_data);
+#if defined(CHECK_EMULATED)
+    LEAVE_OUT(test_probes_see_what_the_mapping_hides, "qemu itself dies of memory behind a file's end");
+#else
     RUN(test_probes_see_what_the_mapping_hides);
+#endif
     RUN(test_probing_changes_nothing);
     RUN(test_reset_of_what_is_partly_committed);
     return 0;
