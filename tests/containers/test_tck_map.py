@@ -27,21 +27,18 @@ ConcurrentSkipListMapTest
     …_NullPointerException, 12 of them        test_a_key_that_cannot_be_compared_is_refused_everywhere
     Clone, Serialization                      test_copies_are_equal_and_on_their_own
     SubMapContents, SubMapContents2,
-    HeadMapContents, TailMapContents          test_ranges_hold_what_lies_within
-    RecursiveSubMaps                          test_ranges_of_ranges_at_random
+    HeadMapContents, TailMapContents,
+    RecursiveSubMaps                          test_tck_ranges.py
 ConcurrentSkipListSubMapTest
-    all above for a sub map, and …Descending… test_ranges_hold_what_lies_within, test_ranges_of_ranges_at_random,
-                                              test_a_range_is_a_set_or_a_collection_of_its_own
+    all above for a sub map, and …Descending… test_tck_ranges.py
 MapTest
     ImplSanity                                test_one_pair
     Bug8210280                                test_an_update_keeps_what_it_does_not_name
     Clone                                     test_copies_are_equal_and_on_their_own
     ConcurrentAccess                          test_compute_and_replace_if_lose_no_step
 
-Without a counterpart: HashCode (a map has no hash); nulls as values (None is a value); setValue and Bug8186171 (pairs are
-tuples); remove() of iterators and what removes through a sub map (ranges are to be read only); put through a sub map,
-its neighbours and its ends, sub maps of sub maps (ranges have none: their bounds are given to the map's `keys`, `values`,
-`items`).
+Without a counterpart: HashCode (a map has no hash); nulls as values (None is a value); setValue and Bug8186171 (pairs
+are tuples); remove() of iterators.
 
 Beside it, from CPython's tests of dict and sortedcontainers' of SortedDict, what other tests of ours did not ask yet:
 test_views_compare_as_sets, test_values_have_no_algebra, test_pop_and_setdefault, test_update_of_nothing_and_of_itself,
@@ -55,55 +52,12 @@ import functools
 import operator
 import pickle
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
+from map_kinds import KINDS, Kind, three_way
 from threads import Threads
 
-from concurrent_collections import SkipListMap, TreeMap
-
-
-def three_way(a: Any, b: Any) -> int:
-    return (a > b) - (a < b)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of map: its type and order, and its keys by number, in their order."""
-
-    key: Callable[[int], Any]
-    order: tuple[tuple[str, Any], ...] = ()
-    Map: type[Any] = SkipListMap
-
-    def of(self, numbers: dict[int, Any]) -> Any:
-        made = self.Map(**dict(self.order))
-        for number, value in numbers.items():
-            made[self.key(number)] = value
-        return made
-
-    def five(self) -> Any:
-        """Keys 1 to 5 with "A" to "E", put in out of order."""
-        made = self.of({1: "A", 5: "E", 3: "C", 2: "B", 4: "D"})
-        assert made and len(made) == 5
-        return made
-
-    def keys(self, *numbers: int) -> list[Any]:
-        return [self.key(number) for number in numbers]
-
-
-KINDS = {
-    "int": Kind(int),
-    "float": Kind(lambda number: number + 0.5),
-    "large": Kind(lambda number: number + 10**30),
-    "str": Kind(lambda number: f"user:{5000 + number}"),
-    "bytes": Kind(lambda number: b"\0%d" % (5000 + number)),
-    "tuple": Kind(lambda number: (number,)),
-    "cmp": Kind(int, (("cmp", three_way),)),
-    "key": Kind(lambda number: str(-number), (("key", lambda text: -int(text)),)),
-    "tree": Kind(int, Map=TreeMap),
-}
+from concurrent_collections import SkipListMap
 
 
 @pytest.fixture(params=KINDS)
@@ -281,7 +235,14 @@ def test_neighbours(kind):
 
 def test_a_pair_that_was_given_out_cannot_change_the_map(kind):
     m, three = kind.five(), kind.key(3)
-    given = [m.lower_item(three), m.floor_item(three), m.ceiling_item(three), m.higher_item(three), m.first_item(), m.last_item()]
+    given = [
+        m.lower_item(three),
+        m.floor_item(three),
+        m.ceiling_item(three),
+        m.higher_item(three),
+        m.first_item(),
+        m.last_item(),
+    ]
     for pair in [*given, *m.items(), m.popitem()]:
         with pytest.raises(TypeError):
             pair[1] = "X"
@@ -312,99 +273,13 @@ def test_a_key_that_cannot_be_compared_is_refused_everywhere(kind):
         lambda key: m.replace(key, "whatever"), lambda key: m.replace_if(key, "A", "whatever"),
         lambda key: m.remove_if(key, "A"), lambda key: m.compute(key, str), lambda key: (key, "A") in m.items(),
         lambda key: m.update({key: 1}), lambda key: list(m.keys(key or [])), lambda key: list(m.items(None, key or [])),
-        m.lower_key, m.floor_key, m.ceiling_key, m.higher_key, m.lower_item, m.floor_item, m.ceiling_item, m.higher_item,
+        m.lower_key, m.floor_key, m.ceiling_key, m.higher_key,
+        m.lower_item, m.floor_item, m.ceiling_item, m.higher_item,
     ]  # fmt: skip
     for call in calls:
         with pytest.raises(TypeError):
             call(None)
     assert m == kind.five()
-
-
-# ---- ranges ---------------------------------------------------------------------------------------------------------
-
-
-def within(number: int, low: int | None, high: int | None, inclusive: tuple[bool, bool]) -> bool:
-    above = low is None or number > low or (inclusive[0] and number == low)
-    return above and (high is None or number < high or (inclusive[1] and number == high))
-
-
-def check_range(kind: Kind, m: Any, model: dict[int, Any], low: int | None, high: int | None, inclusive: tuple[bool, bool]) -> None:
-    """The three views of a range, in both directions, have what the model has there, and know it when asked."""
-    bounds = [None if number is None else kind.key(number) for number in (low, high)]
-    numbers = sorted(number for number in model if within(number, low, high, inclusive))
-    for reverse in (False, True):
-        keys, values, items = (view(*bounds, inclusive=inclusive, reverse=reverse) for view in (m.keys, m.values, m.items))
-        expected = numbers[::-1] if reverse else numbers
-        assert list(keys) == kind.keys(*expected) and list(reversed(keys)) == kind.keys(*expected[::-1])
-        assert list(values) == [model[number] for number in expected]
-        assert list(items) == [(kind.key(number), model[number]) for number in expected]
-        assert len(keys) == len(values) == len(items) == len(numbers) and bool(keys) == bool(numbers)
-        for number in range(-2, 108, 5 if len(model) > 10 else 1):
-            assert (kind.key(number) in keys) == (number in numbers)
-            assert ((kind.key(number), model.get(number)) in items) == (number in numbers)
-
-
-BOUNDS = [(2, 4), (2, 3), (None, 4), (2, None), (3, 3), (4, 2), (0, 9), (6, 9), (None, None)]
-
-
-@pytest.mark.parametrize("inclusive", [(True, False), (True, True), (False, False), (False, True)], ids=str)
-def test_ranges_hold_what_lies_within(kind, inclusive):
-    """They are live: what is put into the map, changed or removed from it shows in views that are there."""
-    m, model = kind.five(), dict(zip(range(1, 6), "ABCDE"))
-    for low, high in BOUNDS:
-        check_range(kind, m, model, low, high, inclusive)
-    view = m.keys(kind.key(2), kind.key(4), inclusive=inclusive)
-    for number in (2, 3):
-        del m[kind.key(number)], model[number]
-        assert list(view) == kind.keys(*[left for left in sorted(model) if within(left, 2, 4, inclusive)])
-    for low, high in BOUNDS:
-        check_range(kind, m, model, low, high, inclusive)
-    m[kind.key(3)] = model[3] = "new"
-    assert kind.key(3) in view
-    for low, high in BOUNDS:
-        check_range(kind, m, model, low, high, inclusive)
-    for key in list(m.keys(None, kind.key(4))):
-        del m[key]
-    assert m.first_key() == kind.key(4) and len(m) == 2 and kind.key(3) not in view
-
-
-def test_ranges_of_ranges_at_random(kind):
-    """A part of a part …, each changed within, with bounds that belong to it or not; what lies outside stays as it is."""
-    chance = random.Random(166)
-    model = {number: 2 * number for number in chance.sample(range(100), 66)}
-    m = kind.of(model)
-    check_range(kind, m, model, None, None, (True, False))
-
-    def divide(low: int, high: int, depth: int) -> None:
-        outside = [*m.items(None, kind.key(low)), *m.items(kind.key(high))]
-        for number in chance.sample(range(low, high), (high - low) // 2):
-            if number in model and chance.random() < 0.6:
-                assert m.pop(kind.key(number)) == model.pop(number)
-            else:
-                m[kind.key(number)] = model[number] = number + depth
-        inclusive = (chance.random() < 0.5, chance.random() < 0.5)
-        check_range(kind, m, model, low, high, inclusive)
-        check_range(kind, m, model, chance.randrange(low, high), None, inclusive)
-        check_range(kind, m, model, None, chance.randrange(low, high), inclusive)
-        assert outside == [*m.items(None, kind.key(low)), *m.items(kind.key(high))]
-        if high - low > 12:
-            middle = (low + high) // 2
-            divide(low, middle, depth + 1)
-            divide(middle, high, depth + 1)
-            divide(*sorted(chance.sample(range(low, high + 1), 2)), depth + 1)
-
-    divide(0, 100, 1)
-
-
-def test_a_range_is_a_set_or_a_collection_of_its_own(kind):
-    m = kind.five()
-    two_to_four = m.keys(kind.key(2), kind.key(4), inclusive=(True, True))
-    assert two_to_four == set(kind.keys(2, 3, 4)) and two_to_four != m.keys() and two_to_four < m.keys()
-    assert two_to_four & {kind.key(4), kind.key(5)} == {kind.key(4)}
-    assert two_to_four.isdisjoint(kind.keys(1, 5)) and not two_to_four.isdisjoint(kind.keys(1, 2))
-    assert "B" in m.values(kind.key(2), kind.key(3)) and "C" not in m.values(kind.key(2), kind.key(3))
-    assert all(repr(key) in repr(two_to_four) for key in kind.keys(2, 3, 4)) and repr(kind.key(5)) not in repr(two_to_four)
-    assert not m.keys(kind.key(4), kind.key(2)) and not m.values(kind.key(6)) and not m.items(None, kind.key(1))
 
 
 # ---- together -------------------------------------------------------------------------------------------------------
@@ -437,7 +312,9 @@ def test_compute_and_replace_if_lose_no_step(kind):
             value = m.get(key)
             done[place] += value is not None and m.replace_if(key, value, value + 1)
 
-    with Threads({"a": lambda: computes(0), "b": lambda: computes(1), "c": lambda: replaces(2), "d": lambda: replaces(3)}):
+    with Threads(
+        {"a": lambda: computes(0), "b": lambda: computes(1), "c": lambda: replaces(2), "d": lambda: replaces(3)}
+    ):
         pass
     assert sum(m.values()) == sum(done)
 
@@ -469,7 +346,11 @@ def test_pop_and_setdefault(kind):
     with pytest.raises(KeyError) as error:
         m.pop(kind.key(1))
     assert error.value.args == (kind.key(1),)
-    assert m.setdefault(kind.key(2), "no") == "B" and m.setdefault(kind.key(7)) is None and m.setdefault(kind.key(8), 8) == 8
+    assert (
+        m.setdefault(kind.key(2), "no") == "B"
+        and m.setdefault(kind.key(7)) is None
+        and m.setdefault(kind.key(8), 8) == 8
+    )
     for call in (m.pop, m.setdefault, m.get, lambda: m.pop(1, 2, 3), lambda: m.get(1, 2, 3), lambda: m.popitem(True)):
         with pytest.raises(TypeError):
             call()

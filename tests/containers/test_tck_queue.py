@@ -1,7 +1,7 @@
-"""Queue and stack held to what the JSR-166 TCK asserts of its queues and of a deque used as a stack, in words of our own.
+"""Queue and stack held to what the JSR-166 TCK asserts of queues, and of a deque used as a stack, in words of our own.
 
-BlockingQueueTest, LinkedBlockingQueueTest, ConcurrentLinkedQueueTest and LinkedTransferQueueTest say most things alike; of
-ConcurrentLinkedDequeTest counts what push, pop, addFirst, addLast, pollFirst and pollLast do.
+BlockingQueueTest, LinkedBlockingQueueTest, ConcurrentLinkedQueueTest and LinkedTransferQueueTest say most things alike;
+of ConcurrentLinkedDequeTest counts what push, pop, addFirst, addLast, pollFirst and pollLast do.
 
 TCK method, with what it asserts here         test
 --------------------------------------------  -----------------------------------------
@@ -27,10 +27,10 @@ Transfer2, 3, 4, 5, TryTransfer7              test_put_and_join_return_when_the_
 Bug8188900, Bug8188900_reverse                test_a_later_item_is_not_seen_before_an_earlier_one
 Bug8189387                                    test_what_is_never_empty_is_never_found_empty
 
-Without a counterpart: initial collections and addAll, peek and element, iterators, contains and remove of an item, toArray,
-toString and what needs them (there is no look inside: test_there_is_no_look_inside); clear (`shutdown(immediate=True)` drops
-everything, and ends it); Serialization (refused, as test_queue.py asks); drainTo a bad argument; an interrupt that was sent
-before the call (a signal's handler runs at once); tryTransfer and waiting consumers; the far end of a deque.
+Without a counterpart: initial collections and addAll, peek and element, iterators, contains and remove of an item,
+toArray, toString and what needs them (there is no look inside: test_there_is_no_look_inside); clear (shutdown drops
+everything, and ends it); Serialization (refused, as test_queue.py asks); drainTo a bad argument; an interrupt that was
+sent before the call (a signal's handler runs at once); tryTransfer and waiting consumers; the far end of a deque.
 """
 
 from __future__ import annotations
@@ -90,9 +90,11 @@ def test_from_empty_to_full(kind):
     assert not q.empty() and not q.full()
     q.put_nowait("two")
     assert not q.empty() and q.full()
-    for put in (q.put_nowait, lambda item: q.put(item, False), lambda item: q.put(item, timeout=0), lambda item: q.put(item, True, 0.001)):
+    for arguments in [(False,), (True, 0), (True, 0.001), (False, LONG)]:
         with pytest.raises(queue.Full):
-            put("three")
+            q.put("three", *arguments)
+    with pytest.raises(queue.Full):
+        q.put_nowait("three")
     assert take_all(q) == in_order(kind, ["one", "two"])
 
 

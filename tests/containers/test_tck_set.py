@@ -29,8 +29,8 @@ ConcurrentSkipListSubSetTest
     all above for a sub set, and …Descending… test_ranges_hold_what_lies_within, test_ranges_of_ranges_at_random
 
 Without a counterpart: what reports whether a whole collection changed a set (`update` and the others return None);
-IteratorRemove and all that changes a set through a sub set (`range` gives an iterator), so AddAll, RetainAll, RemoveAll,
-Poll, the neighbours and Serialization of sub sets; null among comparable elements is an element that cannot be compared.
+IteratorRemove and all that changes a set through a sub set (`range` gives an iterator), so AddAll, RetainAll,
+RemoveAll, Poll, the neighbours and Serialization of sub sets; null, which is an element that cannot be compared.
 
 Beside it, from CPython's tests of sets and sortedcontainers' of SortedSet, what other tests of ours did not ask yet:
 test_algebra_of_many_operands, test_algebra_takes_any_iterable_and_reads_it_once, test_updates_of_a_set_with_itself,
@@ -287,7 +287,9 @@ def within(number: int, low: int | None, high: int | None, inclusive: tuple[bool
     return above and (high is None or number < high or (inclusive[1] and number == high))
 
 
-def check_range(kind: Kind, s: Any, model: set[int], low: int | None, high: int | None, inclusive: tuple[bool, bool]) -> None:
+def check_range(
+    kind: Kind, s: Any, model: set[int], low: int | None, high: int | None, inclusive: tuple[bool, bool]
+) -> None:
     bounds = [None if number is None else kind.element(number) for number in (low, high)]
     expected = kind.elements(*(number for number in sorted(model) if within(number, low, high, inclusive)))
     assert list(s.range(*bounds, inclusive=inclusive)) == expected
@@ -325,7 +327,10 @@ def test_ranges_of_ranges_at_random(kind):
         for bounds in [(low, high), (chance.randrange(low, high), None), (None, chance.randrange(low, high))]:
             check_range(kind, s, model, *bounds, (chance.random() < 0.5, chance.random() < 0.5))
         for number in range(low - 1, high + 1):
-            below, above = (max((n for n in model if n < number), default=None), min((n for n in model if n > number), default=None))
+            below, above = (
+                max((n for n in model if n < number), default=None),
+                min((n for n in model if n > number), default=None),
+            )
             assert s.lower(kind.element(number)) == (None if below is None else kind.element(below))
             assert s.higher(kind.element(number)) == (None if above is None else kind.element(above))
         assert outside == [*s.range(None, kind.element(low)), *s.range(kind.element(high))]
@@ -344,7 +349,11 @@ def test_ranges_of_ranges_at_random(kind):
 def test_algebra_of_many_operands(kind):
     s, e = kind.of(range(20)), kind.elements
     assert s.union(e(30), e(31), kind.of([5])) == kind.of([*range(20), 30, 31]) and s.union() == s
-    assert s.intersection(e(1, 2, 3), e(2, 3, 40)) == kind.of([2, 3]) and s.intersection() == s and s.intersection() is not s
+    assert (
+        s.intersection(e(1, 2, 3), e(2, 3, 40)) == kind.of([2, 3])
+        and s.intersection() == s
+        and s.intersection() is not s
+    )
     assert s.difference(e(*range(10)), e(*range(5, 15))) == kind.of(range(15, 20)) and s.difference() == s
     s.difference_update(e(0, 1), e(1, 2))
     s.intersection_update(e(*range(15)), e(*range(2, 40)))
@@ -357,7 +366,12 @@ def test_algebra_takes_any_iterable_and_reads_it_once(kind):
         ("union", [1, 2, 3, 4]), ("intersection", [2, 3]), ("difference", [1]), ("symmetric_difference", [1, 4]),
     ]:  # fmt: skip
         numbers = [3, 2, 2, 4]
-        for operand in (kind.elements(*numbers), tuple(kind.elements(*numbers)), iter(kind.elements(*numbers)), kind.of(numbers)):
+        for operand in (
+            kind.elements(*numbers),
+            tuple(kind.elements(*numbers)),
+            iter(kind.elements(*numbers)),
+            kind.of(numbers),
+        ):
             assert getattr(s, name)(operand) == kind.of(expected)
             changed, update = s.copy(), "update" if name == "union" else f"{name}_update"
             assert getattr(changed, update)(iter(kind.elements(*numbers))) is None and changed == kind.of(expected)
@@ -379,7 +393,18 @@ def test_what_is_no_set_is_refused_or_unequal(kind):
     s = kind.of([1, 2, 3])
     for other in (list(s), tuple(s), dict.fromkeys(s), None, 5, "ab"):
         assert s != other and not s == other and (s == frozenset(s)) and (frozenset(s) == s)
-        for operation in ("__or__", "__and__", "__sub__", "__xor__", "__le__", "__lt__", "__ge__", "__gt__", "__ior__", "__isub__"):
+        for operation in (
+            "__or__",
+            "__and__",
+            "__sub__",
+            "__xor__",
+            "__le__",
+            "__lt__",
+            "__ge__",
+            "__gt__",
+            "__ior__",
+            "__isub__",
+        ):
             assert getattr(s, operation)(other) is NotImplemented
     with pytest.raises(TypeError, match="unhashable"):
         hash(s)

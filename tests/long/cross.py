@@ -6,9 +6,8 @@
     tests/long/cross.py arm64 map queue  only the programs whose names hold one of these words
 
 Each program of tests/c runs in one build: the release, or the first that its comments name. The back end is the C
-library's malloc, so that no mimalloc for the target is needed. What cannot run there, whole programs and single tests, is
-listed with its reason.
-The status is 0 when every other program passed.
+library's malloc, so that no mimalloc for the target is needed. What cannot run there, whole programs and single tests,
+is listed with its reason. The status is 0 when every other program passed.
 
 Debian has the tools: gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user-static, and musl-tools.
 """
@@ -59,7 +58,7 @@ def missing_tools(target: str) -> list[str]:
 
 
 def kernel_headers(directory: Path) -> Path:
-    """A folder with the kernel's headers alone: musl-gcc looks into none of the system's folders, where glibc's lie, too."""
+    """A folder with the kernel's headers alone: musl-gcc leaves out the system's folders, where glibc's lie, too."""
     directory.mkdir(parents=True, exist_ok=True)
     machine = subprocess.run(["gcc", "-print-multiarch"], check=True, capture_output=True, text=True).stdout.strip()
     for name in ("linux", "asm-generic", "asm"):
@@ -106,7 +105,7 @@ def build_of(tests: ModuleType, program: str) -> str:
 
 
 def run(tests: ModuleType, program: str) -> list[tuple[str, str]]:
-    """Builds and runs one program; returns what came of it, and of each test in it that was left out, with what to tell."""
+    """Builds and runs one program; returns outcomes with what to tell: its own, and of each test that it left out."""
     try:
         result = tests.execute(tests.PROGRAMS[program], build_of(tests, program))
     except subprocess.TimeoutExpired:
