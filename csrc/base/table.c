@@ -45,8 +45,7 @@ cc__table_t *cc__table_with_room(void **slot, size_t index, void *filler) {
     cc__table_t *table = cc__own_calloc(1, sizeof *table + capacity * sizeof *table->entries);
     if (table == NULL) return NULL;
     table->capacity = capacity;
-    for (size_t i = 0; i < capacity; i++)
-        cc__store_relaxed(&table->entries[i], i < had ? cc__load_relaxed(&old->entries[i]) : filler);
+    for (size_t i = 0; i < capacity; i++) table->entries[i] = i < had ? old->entries[i] : filler;
     enlist(table);
     replace(slot, table);
     return table;

@@ -5,12 +5,10 @@
 
 #include "cc/base.h"
 
-#include "atomics.h"
-
 typedef struct cc__table {
     struct cc__table *next, **link; /* in the list of all tables: leak checkers do not look into thread records */
     size_t capacity;
-    void *_Atomic entries[];
+    void *entries[]; /* read and written by the functions below, or plainly by an owner that shares them with nobody */
 } cc__table_t;
 
 /* The table at *slot (NULL: none yet), made longer if it has no place for `index`; new places get `filler`. Before, at
@@ -23,7 +21,14 @@ void cc__table_drop(void **slot);
 
 /* What is in a place; NULL if the table (NULL: none) has no such place. */
 static inline void *cc__table_at(const cc__table_t *table, size_t index) {
-    return CC_LIKELY(table != NULL && index < table->capacity) ? cc__load_relaxed(&table->entries[index]) : NULL;
+    return CC_LIKELY(table != NULL && index < table->capacity)
+               ? __atomic_load_n(&table->entries[index], __ATOMIC_RELAXED)
+               : NULL;
+}
+
+/* pre: the table has such a place. */
+static inline void cc__table_set(cc__table_t *table, size_t index, void *value) {
+    __atomic_store_n(&table->entries[index], value, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -98,7 +98,7 @@ static inline cc__pool_cache_t *cc__pool_cache(const cc__pool_t *pool, uint64_t 
     const cc__thread_t *thread = cc__thread_self;
     const cc__table_t *caches = CC_LIKELY(thread != NULL) ? thread->slots[CC__SLOT_REGIONS] : NULL;
     if (CC_UNLIKELY(caches == NULL || pool->number >= caches->capacity)) return NULL;
-    cc__pool_cache_t *cache = cc__load_relaxed(&caches->entries[pool->number]);
+    cc__pool_cache_t *cache = caches->entries[pool->number];
     return CC_LIKELY(cache->pool_id == id) ? cache : NULL;
 }
 

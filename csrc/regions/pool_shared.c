@@ -166,7 +166,7 @@ static cc__pool_cache_t *cache_for(cc__thread_t *thread, size_t number) {
     cc__pool_cache_t *cache = cc__table_at(caches, number);
     if (cache != &no_cache) return cache;
     cache = cc__own_calloc(1, sizeof *cache);
-    if (cache != NULL) cc__store_relaxed(&caches->entries[number], cache);
+    if (cache != NULL) cc__table_set(caches, number, cache);
     return cache;
 }
 
@@ -265,7 +265,7 @@ int cc__pool_share(cc__pool_t *pool) {
     }
     pool->number = number;
     pool->fast_id = pool->checked ? UINT64_MAX : pool->id;
-    cc__store_relaxed(&table->entries[number], pool);
+    cc__table_set(table, number, pool);
     cc__mutex_lock(&growth_lock);
     int status = more_magazines(pool, 0);
     cc__mutex_unlock(&growth_lock);
@@ -276,7 +276,7 @@ int cc__pool_share(cc__pool_t *pool) {
 void cc__pool_unshare(cc__pool_t *pool) {
     cc__mutex_lock(&caches_lock);
     if (pool->number != SIZE_MAX) /* the threads' caches are of no pool from now on */
-        cc__store_relaxed(&((cc__table_t *)pools)->entries[pool->number], NULL);
+        cc__table_set(pools, pool->number, NULL);
     cc__mutex_unlock(&caches_lock);
     for (size_t group = 0; group < CC__MAGAZINE_GROUPS && pool->groups[group] != NULL; group++)
         cc__region_give(pool->options.allocator, pool->groups[group],

@@ -94,7 +94,7 @@ static __attribute__((noinline)) cc_smr_thread_t *attach(cc_smr_t *domain) {
         cc__mutex_lock(&domain->lock);
         handle = take_handle(domain, thread);
         cc__mutex_unlock(&domain->lock);
-        cc__store_relaxed(&table->entries[domain->index], handle);
+        cc__table_set(table, domain->index, handle);
     }
     cc__mutex_unlock(&cc__smr_registry_lock);
     return handle != NULL ? &handle->inner : NULL;
@@ -113,7 +113,7 @@ cc_smr_thread_t *cc_smr_self(cc_smr_t *domain) {
 /* Takes a handle out of the calling thread's table, which goes with the last one. pre: the registry's lock is held. */
 static void forget(cc__thread_t *thread, size_t index) {
     cc__table_t *table = thread->slots[CC__SLOT_SMR];
-    cc__store_relaxed(&table->entries[index], NULL);
+    cc__table_set(table, index, NULL);
     for (size_t i = 0; i < table->capacity; i++)
         if (cc__table_at(table, i) != NULL) return;
     cc__table_drop(&thread->slots[CC__SLOT_SMR]);
@@ -244,7 +244,7 @@ static bool delist(cc_smr_t *domain) {
             cc__thread_t *owner = cc__load_relaxed(&handle->owner);
             if (owner == NULL || owner == cc__thread_self) continue; /* free functions may use the caller's */
             cc__table_t *table = owner->slots[CC__SLOT_SMR];
-            cc__store_relaxed(&table->entries[domain->index], NULL);
+            cc__table_set(table, domain->index, NULL);
         }
         cc_smr_t **link = &cc__smr_domains;
         while (*link != domain) link = &(*link)->next;

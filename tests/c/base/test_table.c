@@ -16,7 +16,7 @@ static void test_a_table_grows_and_keeps_its_entries(void) {
         CHECK(table != NULL && table == slot && table->capacity > i);
         CHECK(cc__table_at(table, i) == &filler);
         CHECK(cc__table_at(table, table->capacity) == NULL);
-        cc__store_relaxed(&table->entries[i], &things[i]);
+        cc__table_set(table, i, &things[i]);
         for (size_t j = 0; j < table->capacity; j++)
             CHECK(cc__table_at(table, j) == (j <= i ? (void *)&things[j] : (void *)&filler));
     }
@@ -60,7 +60,7 @@ static void test_a_signal_handler_finds_a_whole_table(void) {
         for (size_t i = 0; i < 400; i++) {
             cc__table_t *table = cc__table_with_room(&own, i, NULL);
             CHECK(table != NULL);
-            cc__store_relaxed(&table->entries[i], &things[i % 100]);
+            cc__table_set(table, i, &things[i % 100]);
         }
         cc__table_drop(&own);
     }
