@@ -82,6 +82,8 @@ static void test_unwatched_it_kills(void) {
     cc_sigterm_unwatch();
 }
 
+/* The thread sanitizer delivers no signal in a child that was forked while there were threads. */
+#if !defined(__SANITIZE_THREAD__)
 static void die_in_a_forked_child(void) {
     watch();
     pid_t child = fork();
@@ -113,6 +115,8 @@ static void test_a_forked_child_may_watch_anew(void) {
     CHECK_EQUAL(what_was_said(), 'x');
     CHECK_EQUAL(what_was_said(), 0);
 }
+
+#endif
 
 static void other(int number) {
     (void)number;
@@ -158,8 +162,10 @@ int main(void) {
     CHECK_EQUAL(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
     RUN(test_it_acts_and_then_dies);
     RUN(test_unwatched_it_kills);
+#if !defined(__SANITIZE_THREAD__)
     RUN(test_a_forked_child_dies_and_its_parent_does_not);
     RUN(test_a_forked_child_may_watch_anew);
+#endif
     RUN(test_another_disposition_is_left_alone);
     RUN(test_it_watches_on_when_the_default_is_back);
     RUN(test_interrupted_is_killed_by_sigint);
