@@ -197,19 +197,17 @@ def test_a_thread_of_a_class_of_the_programs(runtime, kind):
     ids=lambda name: type(name).__name__,
 )
 def test_a_name_that_was_put_under_threadings_hand(runtime, name):
+    thread, begin, end = working_thread(runtime, "told at its start")
     with MemoryProfiler(domains=("runtime",), track_per_thread=True) as profiler:
-        seen = []
-
-        def work():
-            seen.append(threading.get_native_id())
-            runtime.cc_free(runtime.cc_alloc(100), 100)
-
-        thread = threading.Thread(target=work)
-        thread._name = name
         thread.start()
-        thread.join()
-    expected = {str: "x" * 63, ConfusedName: "confused"}.get(type(name))
-    assert names_in(profiler.report())[seen[0]] == expected
+        begin.set()
+        while not any(stats.native_id == thread.native_id for stats in profiler.snapshot().thread_stats):
+            pass
+        thread._name = name
+    end.set()
+    thread.join()
+    expected = {str: "x" * 63, ConfusedName: "confused"}.get(type(name), "told at its start")
+    assert names_in(profiler.report())[thread.native_id] == expected
 
 
 @pytest.mark.parametrize("native_id", [-1, 0, 1 << 64, 3.5, True, "1", None])
