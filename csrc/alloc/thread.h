@@ -31,7 +31,8 @@ typedef struct cc__thread {
     /* For the observer, owner only: see profile/shard.h. */
     uint64_t observer_state;
     int64_t observer_countdown;
-    size_t observer_mask;
+    int32_t observer_mask;
+    uint32_t observer_step;
     void *slots[CC__SLOT_COUNT];
 
     /* Bytes of the last block freed in the counted set, not yet in counters.free_block_bytes: see total() in

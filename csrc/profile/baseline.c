@@ -117,7 +117,7 @@ static void count_older(cc__baseline_t *baseline, const cc__shard_t *shard, unsi
                         uint64_t size) {
     unsigned slot = cc__record_slot(record);
     bool crossed = slot != shard->slot;
-    double weight = cc__estimate(&baseline->older[domain], &cc__sessions.all[cc__record_session(record)], size);
+    double weight = cc__estimate(&baseline->older[domain], cc__session_of(cc__record_session(record)), size);
     double bytes = weight * (double)size;
     cc__peak_lower_base(&baseline->peak, (int64_t)(bytes + 0.5));
     baseline->older_count += weight;
@@ -133,7 +133,7 @@ static void count_older(cc__baseline_t *baseline, const cc__shard_t *shard, unsi
 
 void cc__free_special(cc__shard_t *shard, unsigned domain, uint64_t record, uint64_t size) {
     unsigned number = cc__record_session(record), slot = cc__record_slot(record);
-    const cc__session_t *session = &cc__sessions.all[number];
+    const cc__session_t *session = cc__session_of(number);
     double weight = cc__session_weight(session, size), bytes = weight * (double)size;
     bool crossed = slot != shard->slot;
     if (number >= shard->youngest_session) { /* sampled, and the free is every profile's */

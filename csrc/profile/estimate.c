@@ -5,7 +5,7 @@
 
 double cc__session_weight(const cc__session_t *session, uint64_t size) {
     if (session->exact) return 1;
-    if (session->interval > 0) return 1 / -expm1(-((double)size + 1) / session->interval);
+    if (session->interval > 0) return 1 / -expm1(-((double)size + session->step) / session->interval);
     return session->weight;
 }
 

@@ -6,6 +6,7 @@
 #include "sites.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../base/fault.h"
 
@@ -16,7 +17,8 @@ typedef struct {
     double *site_count, *site_bytes; /* by site */
     bool *site_held;
     size_t sites;
-    unsigned last_session; /* blocks of later ones came after the walk began */
+    unsigned first_session, last_session; /* blocks of later ones came after the walk began */
+    uint64_t numbering;                   /* in which these numbers are */
 } walk_t;
 
 /* The blocks are a heap with the smallest on top while the walk goes on. */
@@ -45,13 +47,14 @@ static void keep_block(walk_t *walk, const cc_profile_block_t *block) {
     }
 }
 
-static void visit(walk_t *walk, cc__leaf_t *leaf, size_t index, uintptr_t address, uint64_t record) {
+static void visit(void *context, cc__leaf_t *leaf, size_t index, uintptr_t address, uint64_t record) {
+    walk_t *walk = context;
     unsigned session = cc__record_session(record);
-    if (session < walk->profile->baseline.first_session || session > walk->last_session) return;
+    if (session < walk->first_session || session > walk->last_session) return;
     uint64_t size = cc__record_size(leaf, index, record);
     uint32_t site = cc__record_site(record);
     if (site >= walk->sites) return; /* interned since the walk began */
-    double weight = cc__session_weight(&cc__sessions.all[session], size);
+    double weight = cc__session_weight(cc__session_of(session), size);
     walk->site_count[site] += weight;
     walk->site_bytes[site] += weight * (double)size;
     if (walk->site_held[site]) return;
@@ -61,29 +64,6 @@ static void visit(walk_t *walk, cc__leaf_t *leaf, size_t index, uintptr_t addres
         if (cc__record_session(time) == 0) block.wall_ns = cc__epoch.wall_ns + (time << CC__TIME_SHIFT);
     }
     keep_block(walk, &block);
-}
-
-/* The first line of eight words from `line` on that holds a record. Most are empty, so this is where a walk spends its
- * time; TSan, whose bookkeeping would multiply it, has nothing to find in relaxed loads. */
-__attribute__((no_sanitize_thread)) static size_t next_line(cc__leaf_t *leaf, size_t line) {
-    for (; line < CC__LEAF_GRANULES; line += 8) {
-        uint64_t any = 0;
-        for (size_t i = line; i < line + 8; i++) any |= cc__load_relaxed(&leaf->words[i]);
-        if (CC_UNLIKELY(cc__record_session(any) != 0)) break;
-    }
-    return line;
-}
-
-static void walk_leaves(walk_t *walk) {
-    cc__leaf_t *leaf;
-    for (uintptr_t address = 0; (leaf = cc__shadow_next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES) {
-        for (size_t line = next_line(leaf, 0); line < CC__LEAF_GRANULES; line = next_line(leaf, line + 8)) {
-            for (size_t i = line; i < line + 8; i++) {
-                uint64_t record = cc__load_relaxed(&leaf->words[i]);
-                if (cc__record_session(record) != 0) visit(walk, leaf, i, address + (i << CC__GRANULE_BITS), record);
-            }
-        }
-    }
 }
 
 /* Puts the threads' ids in place of their slots. */
@@ -118,9 +98,29 @@ static void collect_sites(walk_t *walk) {
     qsort(live->blocks, live->block_count, sizeof *live->blocks, by_size);
 }
 
+static void begin_walk(walk_t *walk) {
+    walk->live->block_count = 0;
+    memset(walk->site_count, 0, walk->sites * sizeof *walk->site_count);
+    memset(walk->site_bytes, 0, walk->sites * sizeof *walk->site_bytes);
+    cc__mutex_lock(&cc__recorder_lock);
+    walk->numbering = cc__sessions.numbering;
+    walk->first_session = walk->profile->baseline.first_session;
+    walk->last_session = walk->profile->active ? cc__sessions.present : walk->profile->last_session;
+    cc__mutex_unlock(&cc__recorder_lock);
+}
+
+/* Whether sessions were given other numbers since the walk began: then it means nothing. */
+static bool is_renumbered(const walk_t *walk) {
+    cc__mutex_lock(&cc__recorder_lock);
+    bool renumbered = walk->numbering != cc__sessions.numbering;
+    cc__mutex_unlock(&cc__recorder_lock);
+    return renumbered;
+}
+
 int cc_profile_live(cc_profile_t *profile, size_t cap, cc_profile_live_t **result) {
     if (profile == NULL || result == NULL) return CC_ERROR_ARGUMENT;
-    walk_t walk = {profile, cc__own_calloc(1, sizeof *walk.live), cap, NULL, NULL, NULL, cc__sites_count() + 1, 0};
+    walk_t walk = {
+        .profile = profile, .live = cc__own_calloc(1, sizeof *walk.live), .cap = cap, .sites = cc__sites_count() + 1};
     int status = CC_ERROR_MEMORY;
     if (walk.live != NULL) {
         walk.live->blocks = cc__own_calloc(cap, sizeof *walk.live->blocks);
@@ -133,11 +133,11 @@ int cc_profile_live(cc_profile_t *profile, size_t cap, cc_profile_live_t **resul
             status = CC_OK;
     }
     if (status == CC_OK) {
-        cc__mutex_lock(&cc__recorder_lock);
-        walk.last_session = profile->active ? cc__sessions.present : profile->last_session;
-        cc__mutex_unlock(&cc__recorder_lock);
         cc__sites_read_held(walk.site_held, walk.sites);
-        walk_leaves(&walk);
+        do {
+            begin_walk(&walk);
+            cc__shadow_walk(visit, &walk);
+        } while (is_renumbered(&walk));
         name_threads(walk.live);
         collect_sites(&walk);
         *result = walk.live;

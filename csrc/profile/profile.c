@@ -1,5 +1,6 @@
 /* profile/profile.c: starting, stopping and reading profiles. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../base/cycles.h"
 #include "../base/fault.h"
@@ -8,8 +9,8 @@
 #include "sites.h"
 #include "sources.h"
 
-static cc_profile_t *profiles; /* active; under the lock, like the next */
-static size_t profile_count;   /* active or stopped, not yet freed */
+static cc_profile_t *profiles, *stopped; /* active ones; others not yet freed. Under the lock, like the next */
+static size_t profile_count;             /* both */
 
 /* ---- sessions --------------------------------------------------------------------------------------------------- */
 
@@ -56,10 +57,41 @@ static bool session_is_left(unsigned more) {
     return cc__sessions.present + needed <= CC__MAX_SESSIONS;
 }
 
-static cc_profile_t **find_profile(cc_profile_t *profile) {
-    cc_profile_t **link = &profiles;
-    while (*link != NULL && *link != profile) link = &(*link)->next;
-    return link;
+/* Gives the sessions of all profiles new numbers. pre: lock held. */
+static void renumber_sessions(void) {
+    static bool begins[CC__MAX_SESSIONS + 2];
+    memset(begins, 0, sizeof begins);
+    for (cc_profile_t *profile = profiles; profile != NULL; profile = profile->next)
+        begins[profile->baseline.first_session] = true;
+    for (cc_profile_t *profile = stopped; profile != NULL; profile = profile->next)
+        begins[profile->baseline.first_session] = begins[profile->last_session + 1] = true;
+    const uint16_t *numbers = cc__sessions_renumber(begins);
+    if (numbers == NULL) return;
+    for (cc_profile_t *profile = profiles; profile != NULL; profile = profile->next)
+        profile->baseline.first_session = numbers[profile->baseline.first_session];
+    for (cc_profile_t *profile = stopped; profile != NULL; profile = profile->next) {
+        profile->baseline.first_session = numbers[profile->baseline.first_session];
+        profile->last_session = numbers[profile->last_session + 1] - 1u; /* of several, the largest */
+    }
+    begin_session();
+    settle_session();
+    cc__sessions_renumber_records();
+}
+
+/* session_is_left, after making room where there is some. */
+static bool find_session(unsigned more) {
+    if (!session_is_left(more)) renumber_sessions();
+    return session_is_left(more);
+}
+
+static void leave_list(cc_profile_t **list, cc_profile_t *profile) {
+    while (*list != profile) list = &(*list)->next;
+    *list = profile->next;
+}
+
+static void join_list(cc_profile_t **list, cc_profile_t *profile) {
+    profile->next = *list;
+    *list = profile;
 }
 
 /* Makes the present the profile's zero. CC_ERROR_MEMORY. pre: lock held, its session has just begun. */
@@ -86,17 +118,15 @@ static int activate(cc_profile_t *profile) {
     if (cc__recorder_open() != CC_OK) return CC_ERROR_MEMORY;
     (void)cc__cycles_calibrate(); /* under the lock, which fork waits for */
     if (profile_count == 0) cc__recorder_restart();
-    if (!session_is_left(1)) return CC_ERROR_LIMIT;
+    if (!find_session(1)) return CC_ERROR_LIMIT;
     profile->active = true;
-    profile->last_session = CC__MAX_SESSIONS;
-    profile->next = profiles;
-    profiles = profile;
+    join_list(&profiles, profile);
     begin_session();
     int status = set_zero(profile);
     if (status == CC_OK) {
         profile_count++;
     } else {
-        profiles = profile->next;
+        leave_list(&profiles, profile);
         begin_session();
     }
     settle_session();
@@ -122,7 +152,8 @@ int cc_profile_start(const cc_profile_options_t *options, cc_profile_t **result)
 static void deactivate(cc_profile_t *profile) {
     profile->last_session = cc__sessions.present;
     profile->active = false;
-    *find_profile(profile) = profile->next;
+    leave_list(&profiles, profile);
+    join_list(&stopped, profile);
     cc__timeline_end(&profile->timeline);
     cc__baseline_end(&profile->baseline);
     begin_session();
@@ -148,7 +179,7 @@ int cc_profile_reset(cc_profile_t *profile) {
     cc__mutex_lock(&cc__recorder_lock);
     if (!profile->active) {
         status = CC_ERROR_STATE;
-    } else if (session_is_left(0)) {
+    } else if (find_session(0)) {
         begin_session();
         status = set_zero(profile);
         settle_session();
@@ -161,6 +192,7 @@ void cc_profile_free(cc_profile_t *profile) {
     if (profile == NULL) return;
     cc__mutex_lock(&cc__recorder_lock);
     if (profile->active) deactivate(profile);
+    leave_list(&stopped, profile);
     if (--profile_count == 0) {
         cc__shadow_clear();
         cc__sites_clear();

@@ -44,7 +44,7 @@ static void join_generation(cc__shard_t *shard) {
 /* pre: lock held. */
 static void join_session(cc__shard_t *shard, uint64_t config) {
     unsigned number = (unsigned)(config >> CC__CONFIG_SESSION_SHIFT);
-    const cc__session_t *session = &cc__sessions.all[number];
+    const cc__session_t *session = cc__session_of(number);
     shard->sync_word = config;
     shard->stamp = (uint64_t)shard->slot << CC__SLOT_SHIFT | (uint64_t)number << CC__SESSION_SHIFT;
     shard->session = *session;
@@ -64,8 +64,12 @@ static void join_session(cc__shard_t *shard, uint64_t config) {
 }
 
 cc__shard_t *cc__recorder_sync(cc__thread_t *thread, uint64_t config) {
-    cc__mutex_lock(&cc__recorder_lock);
     cc__shard_t *shard = thread->slots[CC__SLOT_PROFILE];
+    if (shard != NULL && shard->sync_word == config) { /* the thread was only paused */
+        thread->observer_state = config;
+        return shard;
+    }
+    cc__mutex_lock(&cc__recorder_lock);
     if (shard == NULL) thread->slots[CC__SLOT_PROFILE] = shard = cc__shard_take(thread);
     if (shard != NULL) {
         if (shard->generation != cc__sessions.generation) join_generation(shard);
@@ -74,7 +78,8 @@ cc__shard_t *cc__recorder_sync(cc__thread_t *thread, uint64_t config) {
     cc__mutex_unlock(&cc__recorder_lock);
     if (shard == NULL) return NULL;
     if (!shard->session.exact) thread->observer_countdown = cc__sampler_draw(&shard->sampler);
-    thread->observer_mask = (config & CC__INTERVAL) != 0 ? SIZE_MAX : 0;
+    thread->observer_mask = (config & CC__INTERVAL) != 0 ? -1 : 0;
+    thread->observer_step = shard->session.step;
     thread->observer_state = config;
     return shard;
 }

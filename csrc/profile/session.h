@@ -40,6 +40,7 @@ typedef struct cc__session {
     bool exact;
     double rate;     /* of RATE */
     double interval; /* of INTERVAL, else 0 */
+    uint32_t step;   /* what an allocation takes off the countdown beside its bytes */
     double weight;   /* of RATE: 1 / rate */
     double scale;    /* what the logarithm of a uniform number is multiplied by to give a distance */
 } cc__session_t;
@@ -55,10 +56,12 @@ typedef struct cc__wanted {
 /* The lock over all of the recorder that is not a thread's own. A fork holds it. */
 extern cc__mutex_t cc__recorder_lock;
 
-/* Under the lock. Only `all` is also read without it: an entry does not change while records of its session may
- * exist. */
+/* Under the lock. Only `all` is also read without it (cc__session_of). */
 typedef struct cc__sessions {
-    cc__session_t *all;        /* by number, from 1 */
+    cc__session_t *_Atomic all; /* by number, from 1. An entry does not change while records of its session may exist */
+    cc__session_t *spare;       /* another table, for when numbers are given anew */
+    uint64_t numbering;         /* grows when numbers are given anew */
+    bool stragglers;            /* calls in flight may have written records with numbers from before */
     unsigned present;          /* the number of the present one */
     unsigned exact_since;      /* the first of the exact sessions up to now; 0: this one is sampled */
     bool exact_before;         /* some session since idle was exact */
@@ -70,6 +73,11 @@ typedef struct cc__sessions {
 } cc__sessions_t;
 extern CC__NEAR cc__sessions_t cc__sessions;
 
+/* acquire pairs with the release in cc__sessions_renumber */
+static inline const cc__session_t *cc__session_of(unsigned number) {
+    return &cc__load_acquire(&cc__sessions.all)[number];
+}
+
 /* Makes what sessions need all their life. CC_ERROR_MEMORY. pre: lock held. */
 int cc__sessions_open(void);
 
@@ -78,5 +86,14 @@ void cc__sessions_restart(void);
 
 /* Begins a session that suits the active profiles. pre: lock held, a number is left. */
 void cc__session_begin(const cc__wanted_t *wanted);
+
+/* Gives sessions new numbers, from 1 on: those that nobody can tell apart have one from now on. `begins[number]` says
+ * that the figures of some profile begin with that session, or ended with the one before it. Returns the new numbers
+ * by those before, up to the largest and one more, good until the next call; NULL, and nothing changes, when less than
+ * half of the numbers would be free. The caller changes the numbers that it knows, begins a session, so that threads
+ * wait for the lock before they go on, and then has the records changed by cc__sessions_renumber_records. pre: lock
+ * held. */
+const uint16_t *cc__sessions_renumber(const bool *begins);
+void cc__sessions_renumber_records(void);
 
 #endif

@@ -62,3 +62,27 @@ void cc__shadow_clear(void) {
     for (uintptr_t address = 0; (leaf = cc__shadow_next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES)
         cc__os_discard(leaf, sizeof *leaf);
 }
+
+/* The first line of eight words from `line` on that holds a record. Most are empty, so this is where a walk spends its
+ * time; TSan, whose bookkeeping would multiply it, has nothing to find in relaxed loads. */
+__attribute__((no_sanitize_thread)) static size_t next_line(cc__leaf_t *leaf, size_t line) {
+    for (; line < CC__LEAF_GRANULES; line += 8) {
+        uint64_t any = 0;
+        for (size_t i = line; i < line + 8; i++) any |= cc__load_relaxed(&leaf->words[i]);
+        if (CC_UNLIKELY(cc__record_session(any) != 0)) break;
+    }
+    return line;
+}
+
+void cc__shadow_walk(cc__visit_t visit, void *context) {
+    cc__leaf_t *leaf;
+    for (uintptr_t address = 0; (leaf = cc__shadow_next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES) {
+        for (size_t line = next_line(leaf, 0); line < CC__LEAF_GRANULES; line = next_line(leaf, line + 8)) {
+            for (size_t i = line; i < line + 8; i++) {
+                uint64_t record = cc__load_relaxed(&leaf->words[i]);
+                if (cc__record_session(record) != 0)
+                    visit(context, leaf, i, address + (i << CC__GRANULE_BITS), record);
+            }
+        }
+    }
+}

@@ -66,6 +66,10 @@ cc__leaf_t *cc__shadow_next_leaf(uintptr_t *address);
 /* Makes the leaf of an address; NULL when there is no memory or the address is beyond the table. pre: open. */
 cc__leaf_t *cc__shadow_add_leaf(uintptr_t address);
 
+/* Calls `visit` for each record. Threads may write and take records meanwhile. */
+typedef void (*cc__visit_t)(void *context, cc__leaf_t *leaf, size_t index, uintptr_t address, uint64_t record);
+void cc__shadow_walk(cc__visit_t visit, void *context);
+
 /* Drops all records and their memory. pre: no session is active. */
 void cc__shadow_clear(void);
 

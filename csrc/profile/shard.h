@@ -62,9 +62,9 @@ typedef struct cc__shard {
     struct cc__shard *next;      /* in the list of all shards */
     struct cc__shard *next_free; /* in the list of shards without a thread */
 
-    _Atomic(uint64_t) untracked_frees, failed, dropped_records, dropped_stacks;
+    _Atomic(uint64_t) untracked_frees, dropped_records, dropped_stacks;
     _Atomic(uint64_t) samples;
-    _Atomic(double) cross_frees;
+    _Atomic(double) cross_frees, failed;
 
     cc__counted_t counted[CC_PROFILE_DOMAINS];
     cc__estimated_t estimated[CC_PROFILE_DOMAINS];

@@ -170,7 +170,7 @@ int cc__snapshot_build(cc_profile_t *profile, cc_profile_snapshot_t **result) {
     cc_profile_snapshot_t *snapshot = cc__own_calloc(1, sizeof *snapshot);
     if (snapshot == NULL) return CC_ERROR_MEMORY;
     for (unsigned session = profile->baseline.first_session; session <= cc__sessions.present; session++)
-        if (!cc__sessions.all[session].exact) snapshot->estimated = true;
+        if (!cc__session_of(session)->exact) snapshot->estimated = true;
     snapshot->latency = cc__own_calloc(1, sizeof *snapshot->latency);
     int status = snapshot->latency != NULL ? add_threads(profile, snapshot) : CC_ERROR_MEMORY;
     if (status == CC_OK) status = add_sums(profile, snapshot);

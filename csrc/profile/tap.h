@@ -92,7 +92,7 @@ CC__TAP_INLINE void cc__count_block(const cc__source_t *source, cc__shard_t *sha
 CC__TAP_INLINE void cc__count_sample(const cc__source_t *source, cc__shard_t *shard, uint64_t config, void *pointer,
                                      size_t size) {
     if (pointer == NULL) {
-        cc__own_add(&shard->failed, 1);
+        cc__own_add(&shard->failed, cc__session_weight(&shard->session, size));
         return;
     }
     if (!cc__put_record(source, shard, config, pointer, size)) return;
@@ -150,9 +150,9 @@ CC__TAP_INLINE cc__shard_t *cc__tap_shard_for_free(uint64_t config, unsigned dom
     return shard;
 }
 
-/* Takes one allocation, or size + 1 bytes, off the countdown. */
+/* Takes an allocation off the countdown: as one, or as its bytes and the session's step. */
 CC__TAP_INLINE bool cc__sample_is_due(cc__thread_t *thread, size_t size) {
-    thread->observer_countdown += ~(int64_t)(size & thread->observer_mask);
+    thread->observer_countdown -= (int64_t)((size & (size_t)(ptrdiff_t)thread->observer_mask) + thread->observer_step);
     return CC_UNLIKELY(thread->observer_countdown <= 0);
 }
 
@@ -267,14 +267,14 @@ CC__TAP_INLINE cc__tap_t cc__tap_reallocation(const cc__source_t *source, uint64
 }
 
 /* The old block stays, and so does its record. */
-CC__TAP_INLINE void cc__put_back(const cc__tap_t *tap) {
+CC__TAP_INLINE void cc__put_back(const cc__tap_t *tap, size_t size) {
     if (tap->record != 0) {
         cc__store_relaxed(&tap->leaf->words[tap->index], tap->record);
         unsigned session = cc__record_session(tap->record);
-        if (session != 0 && !cc__sessions.all[session].exact)
+        if (session != 0 && !cc__session_of(session)->exact)
             cc__or_relaxed(&tap->leaf->sampled[tap->index / 64], (uint64_t)1 << (tap->index % 64));
     }
-    cc__own_add(&tap->shard->failed, 1);
+    if (tap->recorded) cc__own_add(&tap->shard->failed, cc__session_weight(&tap->shard->session, size));
 }
 
 CC__TAP_INLINE void *cc__tap_reallocated(const cc__source_t *source, const cc__tap_t *tap, void *moved, size_t size) {
@@ -282,7 +282,7 @@ CC__TAP_INLINE void *cc__tap_reallocated(const cc__source_t *source, const cc__t
     if (CC_UNLIKELY(shard == NULL)) return moved;
     cc__tap_end_timing(tap, shard->alloc_latency);
     if (CC_UNLIKELY(moved == NULL)) {
-        cc__put_back(tap);
+        cc__put_back(tap, size);
     } else {
         if (tap->recorded && tap->exact) cc__count_block(source, shard, tap->config, moved, size);
         if (tap->recorded && !tap->exact) cc__count_sample(source, shard, tap->config, moved, size);

@@ -20,8 +20,7 @@ static PyObject *raise_status(int status, const char *call) {
     if (status == CC_ERROR_LIMIT)
         return cc_python_raise(
             status,
-            "a profile cannot %s: since no profile was active there were as many starts, stops and resets as "
-            "can be told apart (more than 8,000); stop all profiles once",
+            "a profile cannot %s: too many profiles (4,000 and more) are not closed yet",
             call);
     return cc_python_raise(status, "a profile cannot %s", call);
 }

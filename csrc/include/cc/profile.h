@@ -71,7 +71,7 @@ enum { CC_PROFILE_MAX_DEPTH = 128 };
 typedef struct cc_profile cc_profile_t;
 
 /* Starts a profile; on CC_OK *profile is the caller's until cc_profile_free. CC_ERROR_ARGUMENT, CC_ERROR_MEMORY;
- * CC_ERROR_LIMIT after 8,000 and more starts, stops and resets in all of which some profile was not yet freed. A call
+ * CC_ERROR_LIMIT while some thousands of profiles (4,000 and more) are not yet freed. A call
  * that is in flight in another thread at the start (or reset) may be counted on one side of it while its block's record
  * lies on the other: one event for each such thread. */
 CC_API int cc_profile_start(const cc_profile_options_t *options, cc_profile_t **profile);
