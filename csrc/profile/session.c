@@ -87,8 +87,8 @@ static void renumber_record(void *above, cc__leaf_t *leaf, size_t index, uintptr
     (void)address;
     unsigned number = cc__record_session(record);
     if (number <= *(const unsigned *)above) return;
-    uint64_t changed = record + ((uint64_t)renumbered[number] << CC__SESSION_SHIFT) -
-                       ((uint64_t)number << CC__SESSION_SHIFT);
+    uint64_t changed =
+        record + ((uint64_t)renumbered[number] << CC__SESSION_SHIFT) - ((uint64_t)number << CC__SESSION_SHIFT);
     (void)cc__swap_if_relaxed(&leaf->words[index], &record, changed); /* else it was taken meanwhile */
 }
 

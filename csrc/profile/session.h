@@ -62,14 +62,14 @@ typedef struct cc__sessions {
     cc__session_t *spare;       /* another table, for when numbers are given anew */
     uint64_t numbering;         /* grows when numbers are given anew */
     bool stragglers;            /* calls in flight may have written records with numbers from before */
-    unsigned present;          /* the number of the present one */
-    unsigned exact_since;      /* the first of the exact sessions up to now; 0: this one is sampled */
-    bool exact_before;         /* some session since idle was exact */
-    unsigned domains;          /* all that were seen since idle: what is recorded must be seen to be freed */
-    unsigned stack_depth;      /* the largest that is asked for */
-    unsigned oldest, youngest; /* the first sessions of the oldest and the youngest active profile */
-    uint64_t round;            /* grows when session numbers begin anew */
-    uint64_t generation;       /* grows when slots and sites begin anew */
+    unsigned present;           /* the number of the present one */
+    unsigned exact_since;       /* the first of the exact sessions up to now; 0: this one is sampled */
+    bool exact_before;          /* some session since idle was exact */
+    unsigned domains;           /* all that were seen since idle: what is recorded must be seen to be freed */
+    unsigned stack_depth;       /* the largest that is asked for */
+    unsigned oldest, youngest;  /* the first sessions of the oldest and the youngest active profile */
+    uint64_t round;             /* grows when session numbers begin anew */
+    uint64_t generation;        /* grows when slots and sites begin anew */
 } cc__sessions_t;
 extern CC__NEAR cc__sessions_t cc__sessions;
 

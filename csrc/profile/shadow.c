@@ -80,8 +80,7 @@ void cc__shadow_walk(cc__visit_t visit, void *context) {
         for (size_t line = next_line(leaf, 0); line < CC__LEAF_GRANULES; line = next_line(leaf, line + 8)) {
             for (size_t i = line; i < line + 8; i++) {
                 uint64_t record = cc__load_relaxed(&leaf->words[i]);
-                if (cc__record_session(record) != 0)
-                    visit(context, leaf, i, address + (i << CC__GRANULE_BITS), record);
+                if (cc__record_session(record) != 0) visit(context, leaf, i, address + (i << CC__GRANULE_BITS), record);
             }
         }
     }

@@ -18,10 +18,8 @@ static cc_profile_t *get_profile(PyObject *self) {
 /* Raises what a profile's call has ended with. */
 static PyObject *raise_status(int status, const char *call) {
     if (status == CC_ERROR_LIMIT)
-        return cc_python_raise(
-            status,
-            "a profile cannot %s: too many profiles (4,000 and more) are not closed yet",
-            call);
+        return cc_python_raise(status, "a profile cannot %s: too many profiles (4,000 and more) are not closed yet",
+                               call);
     return cc_python_raise(status, "a profile cannot %s", call);
 }
 
