@@ -156,7 +156,7 @@ def _renew_lock() -> None:
     _lock = allocate_lock()
 
 
-os.register_at_fork(after_in_child=_renew_lock)
+os.register_at_fork(after_in_child=_core.hidden(_renew_lock))
 
 
 def options() -> dict[str, tuple[Any, str]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from .wrapping import wrap
+from .wrapping import surround
 
 __all__ = ["Children"]
 
@@ -24,11 +24,10 @@ class Children:
 
     def watch(self) -> None:
         """Begin to count."""
-        execute = ["_posixsubprocess.fork_exec", "subprocess._fork_exec", "multiprocessing.util._fork_exec"]
-        wrap(execute, self._executes, self._has_executed)
+        surround("_posixsubprocess.fork_exec", self._executes, self._has_executed)
         for name in ("posix_spawn", "posix_spawnp"):
-            wrap([f"posix.{name}", f"os.{name}"], lambda path, arguments, *_, **__: self._add(arguments))
-        wrap(["posix.system", "os.system"], self._add_command)
+            surround(f"posix.{name}", lambda path, arguments, *_, **__: self._add(arguments))
+        surround("posix.system", self._add_command)
 
     def forked(self) -> None:
         """A copy of this process was made that is not profiled."""

@@ -77,8 +77,16 @@ def _script(arguments: list[str]) -> _Start:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise Refused(f"can't open file {name!r}: {error.strerror}") from None
-    own = os.path.dirname(os.path.realpath(path))
+    own = os.path.dirname(_real_path(path))
     return _Start(arguments, arguments, own, False, partial(_core.run_program, "file", path))
+
+
+def _real_path(path: str) -> str:
+    """The file itself; for a pipe, which has no path (/dev/stdin), what the first link names."""
+    try:
+        return os.path.realpath(path, strict=True)
+    except OSError:
+        return os.path.join(os.path.dirname(path), os.readlink(path)) if os.path.islink(path) else path
 
 
 def _runs_main_of(module: str, alter_argv: bool) -> Callable[[], None]:

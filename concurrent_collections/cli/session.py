@@ -27,7 +27,7 @@ from ..profiling.report import MemoryProfilerReport
 from .children import Children
 from .outputs import PID, path_in_this_process
 from .surroundings import Surroundings
-from .wrapping import unrecorded, wrap
+from .wrapping import hidden, surround
 
 __all__ = ["Session"]
 
@@ -52,19 +52,23 @@ class Session:
         self._stderr = sys.stderr
         self._main_thread = get_ident()
         self._surroundings = Surroundings()
+        self._at_exit = hidden(self._end_at_exit)
 
     def begin(self) -> None:
         """Start profiling. Raises MemoryError when there is no memory for the recorder."""
-        atexit.register(self._end_at_exit)
-        wrap(["posix._exit", "os._exit"], self._before_exit)
-        wrap(["posix.execv", "os.execv"], self._before_exec)
-        wrap(["posix.execve", "os.execve"], self._before_exec)
-        wrap(["_signal.signal"], None, lambda *_: _core.rearm_sigterm())
+        atexit.register(self._at_exit)
+        surround("atexit._clear", None, self._register_again)
+        surround("atexit._run_exitfuncs", lambda: atexit.unregister(self._at_exit), self._register_again)
+        surround("posix._exit", self._before_exit)
+        surround("posix.execv", self._before_exec)
+        surround("posix.execve", self._before_exec)
+        surround("_signal.signal", None, lambda *_: _core.rearm_sigterm())
         self._children.watch()
+        self._rehearse()
         os.register_at_fork(
-            before=unrecorded(_core.unwatch_sigterm),
-            after_in_parent=unrecorded(self._after_fork_in_parent),
-            after_in_child=unrecorded(self._after_fork_in_child),
+            before=hidden(_core.unwatch_sigterm),
+            after_in_parent=hidden(self._after_fork_in_parent),
+            after_in_child=hidden(self._after_fork_in_child),
         )
         _core.watch_sigterm(self.end)
         self._profiler.start()
@@ -86,9 +90,14 @@ class Session:
 
     # -- the ways to the end ------------------------------------------------------------------------------------------
 
+    def _register_again(self) -> None:
+        """The program ran the functions of its end, or dropped them, and goes on."""
+        atexit.register(self._at_exit)
+
     def _end_at_exit(self) -> None:
-        with suppress(Exception):
-            sys.stdout.flush()  # the summary comes after what the program printed
+        if not self._quiet:
+            with suppress(BaseException):
+                sys.stdout.flush()  # the summary comes after what the program printed
         self.end()
         _core.unwatch_sigterm()
 
@@ -135,6 +144,18 @@ class Session:
         _core.watch_sigterm(self.end)
 
     # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _rehearse(self) -> None:
+        """Write reports of nothing, which loads what they need: a program may change its user or its root directory."""
+        with self._surroundings.restored(), suppress(Exception):
+            from . import summary
+
+            with MemoryProfiler() as profiler:
+                pass
+            report = profiler.report()
+            summary.summary(report, [])
+            for name in self._outputs:
+                EXPORTERS[name].write(report, os.devnull)
 
     def _write(self, report: MemoryProfilerReport) -> None:
         from . import summary

@@ -1,7 +1,8 @@
 """What a report needs of the interpreter, as it was before the program could change it.
 
 A program may have modules that are called json or plotly, replace functions of ``os``, empty ``sys.path``, lower the
-recursion limit. While a report is made, all that is as it was at the beginning; afterwards it is the program's again.
+recursion limit, use up the descriptors that it may have. While a report is made, all that is as it was at the
+beginning; afterwards it is the program's again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from os.path import dirname, realpath, split
+from resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, getrlimit, setrlimit
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +21,7 @@ __all__ = ["Surroundings"]
 _PACKAGE = __name__.partition(".")[0]
 _REPLACED = ("io", "os", "time")  # modules whose functions programs replace: gevent does, tests do
 _RECURSION_LIMIT = 1000
+_LIMITS = (RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE)
 
 
 class Surroundings:
@@ -26,7 +29,7 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._path = sys.path[0 if sys.flags.safe_path else 1 :]  # without the directory of the program
-        self._modules = dict(sys.modules)
+        self._modules = {name: module for name, module in sys.modules.items() if name != "__main__"}  # that is to die
         self._meta_path, self._path_hooks = sys.meta_path[:], sys.path_hooks[:]
         self._contents = [(module, dict(vars(module))) for module in self._replaced_modules()]
 
@@ -40,6 +43,7 @@ class Surroundings:
             for module, contents in self._contents:
                 stack.enter_context(_with_contents(vars(module), contents))
             stack.enter_context(_with_recursion_limit(_RECURSION_LIMIT))
+            stack.enter_context(_without_soft_limits())
             stack.enter_context(self._with_modules())
             yield
 
@@ -54,7 +58,7 @@ class Surroundings:
             if name not in ("__main__", _PACKAGE) and (module is None or _directory_of(module) in directories):
                 sys.modules.pop(name, None)
         for name, known in self._modules.items():
-            if name != "__main__" and program_modules.get(name) is not known:
+            if program_modules.get(name) is not known:
                 sys.modules[name] = known
         program_finders = sys.meta_path, sys.path_hooks
         sys.path, sys.meta_path, sys.path_hooks = self._path[:], self._meta_path, self._path_hooks
@@ -62,9 +66,17 @@ class Surroundings:
             yield
         finally:
             sys.path, (sys.meta_path, sys.path_hooks) = program_path, program_finders
-            for name in self._modules.keys() - program_modules.keys():
-                sys.modules.pop(name, None)
+            self._keep_what_was_loaded(program_modules)
             sys.modules.update(program_modules)
+
+    def _keep_what_was_loaded(self, program_modules: dict[str, ModuleType]) -> None:
+        """What was imported inside is there the next time; the program, when it imports that name, does not get it."""
+        for name, module in list(sys.modules.items()):
+            if name == _PACKAGE or name.startswith(f"{_PACKAGE}.") or program_modules.get(name) is module:
+                continue
+            self._modules[name] = module
+            if name not in program_modules:
+                del sys.modules[name]
 
 
 @contextmanager
@@ -88,6 +100,21 @@ def _with_recursion_limit(least: int) -> Iterator[None]:
         if limit < least:
             with suppress(RecursionError):  # it is too low for where we are
                 sys.setrecursionlimit(limit)
+
+
+@contextmanager
+def _without_soft_limits() -> Iterator[None]:
+    """What the program set itself, or used up, is raised as far as a process may do so."""
+    limits = [(limit, getrlimit(limit)) for limit in _LIMITS]
+    for limit, (_, hard) in limits:
+        with suppress(OSError, ValueError):
+            setrlimit(limit, (hard, hard))
+    try:
+        yield
+    finally:
+        for limit, before in limits:
+            with suppress(OSError, ValueError):
+                setrlimit(limit, before)
 
 
 def _directory_of(module: object) -> str | None:

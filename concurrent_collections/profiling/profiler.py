@@ -36,7 +36,7 @@ def _renew_lock() -> None:
     _lock = RLock()
 
 
-os.register_at_fork(after_in_child=_renew_lock)
+os.register_at_fork(after_in_child=_core.hidden(_renew_lock))
 
 
 def _bits(domains: Iterable[str]) -> int:

@@ -58,7 +58,7 @@ def _after_fork() -> None:
         )
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=_core.hidden(_after_fork))
 
 
 def domains() -> list[SMRDomainStats]:

@@ -20,7 +20,9 @@ extern PyMethodDef cc_python_smr_methods[];
 extern PyMethodDef cc_python_queue_methods[];
 /* program.c: running a program as the interpreter would, and what to do before it dies. */
 extern PyMethodDef cc_python_program_methods[];
-extern PyType_Spec cc_python_wrapped_spec;
+/* hidden.c: calls that the program does not see. The call's result and what it raises are dropped. Attached threads. */
+extern PyMethodDef cc_python_hidden_methods[];
+void cc_python_call_hidden(PyObject *function, PyObject *const *args, Py_ssize_t count, PyObject *names);
 /* methods.c: functions on pluggable allocators. */
 extern PyMethodDef cc_python_mem_methods[];
 

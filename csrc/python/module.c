@@ -45,7 +45,6 @@ static int module_exec(PyObject *module) {
         {"OrderedMap", &cc_python_map_spec, NULL},
         {"OrderedSet", &cc_python_set_spec, NULL},
         {"OrderedIterator", &cc_python_map_iterator_spec, &cc_python_map_iterator_type},
-        {"Wrapped", &cc_python_wrapped_spec, NULL},
         {"LockFreeQueue", &cc_python_queue_spec, NULL},
         {"LockFreeStack", &cc_python_stack_spec, NULL},
     };
@@ -61,9 +60,9 @@ static int module_exec(PyObject *module) {
         cc_python_add_profile_constants(module) != 0 || cc_python_add_mem_constants(module) != 0 ||
         cc_python_add_file_constants(module) != 0)
         return -1;
-    static PyMethodDef *const functions[] = {cc_python_alloc_methods, cc_python_profile_methods,
-                                             cc_python_mem_methods,   cc_python_smr_methods,
-                                             cc_python_queue_methods, cc_python_program_methods};
+    static PyMethodDef *const functions[] = {
+        cc_python_alloc_methods, cc_python_profile_methods, cc_python_mem_methods,   cc_python_smr_methods,
+        cc_python_queue_methods, cc_python_program_methods, cc_python_hidden_methods};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (PyModule_AddFunctions(module, functions[i]) != 0) return -1;
     return 0;

@@ -1,10 +1,9 @@
 /* python/program.c: what the command line needs to run a program as the interpreter would: nothing of ours below it
- * on the stack, something to do before SIGTERM kills, and functions with something done before and after them. */
+ * on the stack, and something to do before SIGTERM kills. */
 #include "compat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <structmember.h>
 
 #include "cc/base.h"
 #include "core.h"
@@ -81,9 +80,7 @@ static void call_before_sigterm(void *unused) {
     (void)unused;
     bool paused = cc_profile_pause(); /* this thread is no part of a profile, its thread state included */
     PyGILState_STATE attached = PyGILState_Ensure();
-    PyObject *result = PyObject_CallNoArgs(before_sigterm);
-    if (result == NULL) PyErr_Clear();
-    Py_XDECREF(result);
+    cc_python_call_hidden(before_sigterm, NULL, 0, NULL);
     PyGILState_Release(attached);
     cc_profile_resume(paused);
 }
@@ -117,98 +114,6 @@ static PyObject *rearm_sigterm(PyObject *module, PyObject *unused) {
     cc_sigterm_rearm();
     Py_RETURN_NONE;
 }
-
-/* ---- functions with something before and after them -------------------------------------------------------------- */
-
-/* Python code around a call would show in the tracebacks of what the call raises; this does not. */
-typedef struct {
-    PyObject_HEAD
-    PyObject *function, *before, *after;
-} wrapped_t;
-
-static void call_and_forget(PyObject *function, PyObject *args, PyObject *keywords) {
-    if (function == Py_None) return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyObject *result = PyObject_Call(function, args, keywords);
-    if (result == NULL) PyErr_Clear();
-    Py_XDECREF(result);
-    PyErr_Restore(type, value, traceback);
-}
-
-static PyObject *wrapped_call(wrapped_t *self, PyObject *args, PyObject *keywords) {
-    call_and_forget(self->before, args, keywords);
-    PyObject *result = PyObject_Call(self->function, args, keywords);
-    call_and_forget(self->after, args, keywords);
-    return result;
-}
-
-static PyObject *wrapped_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"function", "before", "after", NULL};
-    PyObject *function, *before = Py_None, *after = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OO:Wrapped", names, &function, &before, &after)) return NULL;
-    wrapped_t *self = (wrapped_t *)type->tp_alloc(type, 0);
-    if (self == NULL) return NULL;
-    self->function = Py_NewRef(function);
-    self->before = Py_NewRef(before);
-    self->after = Py_NewRef(after);
-    return (PyObject *)self;
-}
-
-static int wrapped_traverse(wrapped_t *self, visitproc visit, void *arg) {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->function);
-    Py_VISIT(self->before);
-    Py_VISIT(self->after);
-    return 0;
-}
-
-static int wrapped_clear(wrapped_t *self) {
-    Py_CLEAR(self->function);
-    Py_CLEAR(self->before);
-    Py_CLEAR(self->after);
-    return 0;
-}
-
-static void wrapped_dealloc(wrapped_t *self) {
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    (void)wrapped_clear(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-static PyObject *wrapped_repr(wrapped_t *self) {
-    return PyObject_Repr(self->function);
-}
-
-/* What is asked of it is answered by the function: __name__, __doc__, __module__, __text_signature__ … */
-static PyObject *wrapped_getattro(wrapped_t *self, PyObject *name) {
-    if (PyUnicode_CompareWithASCIIString(name, "__class__") == 0 ||
-        PyUnicode_CompareWithASCIIString(name, "__wrapped__") == 0)
-        return PyObject_GenericGetAttr((PyObject *)self, name);
-    return PyObject_GetAttr(self->function, name);
-}
-
-static PyMemberDef wrapped_members[] = {{"__wrapped__", T_OBJECT, offsetof(wrapped_t, function), READONLY, NULL}, {0}};
-
-static PyType_Slot wrapped_slots[] = {
-    {Py_tp_new, wrapped_new},
-    {Py_tp_call, wrapped_call},
-    {Py_tp_dealloc, wrapped_dealloc},
-    {Py_tp_traverse, wrapped_traverse},
-    {Py_tp_clear, wrapped_clear},
-    {Py_tp_repr, wrapped_repr},
-    {Py_tp_getattro, wrapped_getattro},
-    {Py_tp_members, wrapped_members},
-    {Py_tp_doc, "Wrapped(function, before=None, after=None)\n--\n\nCalls before, function and after with what it is "
-                "called with. Errors of before and after are dropped."},
-    {0, NULL}};
-
-PyType_Spec cc_python_wrapped_spec = {.name = "concurrent_collections._core.Wrapped",
-                                      .basicsize = sizeof(wrapped_t),
-                                      .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
-                                      .slots = wrapped_slots};
 
 PyMethodDef cc_python_program_methods[] = {
     {"run_program", run_program, METH_VARARGS,

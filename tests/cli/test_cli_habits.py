@@ -241,7 +241,9 @@ def test_functions_that_are_watched_look_untouched():
                     print(name, function.__module__, function.__name__, callable(function), repr(function))
                     print(function.__doc__)
         print(inspect.signature(os._exit), inspect.signature(_signal.signal), os._exit is posix._exit)
-        print(pickle.loads(pickle.dumps(os._exit)) is os._exit)
+        print(pickle.loads(pickle.dumps(os._exit)) is os._exit, os.system.__self__)
+        for function in (os._exit, os.execv, os.system, os.posix_spawn, _signal.signal, _posixsubprocess.fork_exec):
+            print(inspect.isbuiltin(function), type(function), function.__text_signature__)
         try:
             signal.signal(999, print)
         finally:
