@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "csrc"))
 import build as csrc_build  # noqa: E402  (csrc/build.py)
 
+CHILDREN = "concurrent_collections/cli/concurrent_collections_children.pth"
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE).group(1)
 
 
@@ -25,6 +26,12 @@ class BuildPackage(build_py):
         if not self.editable_mode:
             shutil.rmtree(Path(self.build_lib, "concurrent_collections"), ignore_errors=True)
         super().run()
+        if not self.editable_mode:
+            self.copy_file(str(ROOT / CHILDREN), self.build_lib)  # beside the package, where `site` looks
+
+    def get_outputs(self, include_bytecode=1):
+        beside = [] if self.editable_mode else [str(Path(self.build_lib, Path(CHILDREN).name))]
+        return [*super().get_outputs(include_bytecode), *beside]
 
 
 class BuildExtension(build_ext):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from .. import _core
 
-__all__ = ["Refused", "prepare"]
+__all__ = ["Refused", "forget_modules_that_lie_in", "prepare"]
 
 _PACKAGE = __name__.partition(".")[0]
 _own_main: ModuleType | None = None  # alive as long as its functions may run
@@ -121,7 +121,7 @@ def _set_search_path(start: _Start) -> None:
         del sys.path[0]
     if start.path is not None and (start.is_path_safe or not sys.flags.safe_path):
         sys.path.insert(0, start.path)
-        _forget_modules_that_lie_in(start.path)
+        forget_modules_that_lie_in(start.path)
 
 
 def _set_words(start: _Start) -> None:
@@ -134,7 +134,7 @@ def _set_words(start: _Start) -> None:
     sys.argv[:] = start.argv
 
 
-def _forget_modules_that_lie_in(path: str) -> None:
+def forget_modules_that_lie_in(path: str) -> None:
     """A program's own secrets.py is what it imports, although this package has loaded the library's."""
     finder = pkgutil.get_importer(path)
     for name, module in list(sys.modules.items()):

@@ -25,6 +25,7 @@ from ..profiling.exports import EXPORTERS, Exporter
 from ..profiling.profiler import MemoryProfiler
 from ..profiling.report import MemoryProfilerReport
 from .children import Children
+from .family import Family
 from .outputs import PID, path_in_this_process
 from .surroundings import Surroundings
 from .wrapping import hidden, surround
@@ -38,20 +39,31 @@ class Session:
     Forked children do so, too, from the fork on, if the file names have a {pid}.
     """
 
-    def __init__(self, profiler: MemoryProfiler, outputs: dict[str, str], *, force: bool, quiet: bool) -> None:
+    def __init__(
+        self,
+        profiler: MemoryProfiler,
+        outputs: dict[str, str],
+        *,
+        force: bool,
+        quiet: bool,
+        family: Family | None = None,
+        is_child: bool = False,
+    ) -> None:
+        """``family``: what this process starts joins it. ``is_child``: this one was started so, and ``site`` runs."""
         self._profiler = profiler
         self._outputs = outputs
         self._force = force
         self._quiet = quiet
         self._children_report = any(PID in path for path in outputs.values())
-        self._children = Children()
-        self._is_child = False
+        self._family = family
+        self._children = Children(family)
+        self._is_child = is_child
         self._ended = False
         self._lock = RLock()  # over the end
         self._written: set[str] = set()
-        self._stderr = sys.stderr
+        self._stderr = None if is_child else sys.stderr  # what a child says belongs to its program
         self._main_thread = get_ident()
-        self._surroundings = Surroundings()
+        self._surroundings = Surroundings(sys.path[0 if is_child or sys.flags.safe_path else 1 :])
         self._at_exit = hidden(self._end_at_exit)
 
     def begin(self) -> None:
@@ -87,6 +99,8 @@ class Session:
                     self._write(self._profiler.report())
             except BaseException as error:
                 self._say(f"no report: {type(error).__name__}: {error}")
+            if self._family is not None and not self._is_child:
+                self._family.end()
 
     # -- the ways to the end ------------------------------------------------------------------------------------------
 

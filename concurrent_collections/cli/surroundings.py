@@ -25,10 +25,10 @@ _LIMITS = (RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE)
 
 
 class Surroundings:
-    """Remembers them when it is made."""
+    """Remembers them when it is made; ``path`` is ``sys.path`` without the directory of the program."""
 
-    def __init__(self) -> None:
-        self._path = sys.path[0 if sys.flags.safe_path else 1 :]  # without the directory of the program
+    def __init__(self, path: list[str]) -> None:
+        self._path = path
         self._modules = {name: module for name, module in sys.modules.items() if name != "__main__"}  # that is to die
         self._meta_path, self._path_hooks = sys.meta_path[:], sys.path_hooks[:]
         self._contents = [(module, dict(vars(module))) for module in self._replaced_modules()]

@@ -124,7 +124,8 @@ def test_the_wheel_holds_what_it_should(built):
     for module in (ROOT / "concurrent_collections").rglob("*.py"):
         assert str(module.relative_to(ROOT)) in names
     top = {name.partition("/")[0] for name in names}
-    assert {name for name in top if not name.endswith(".dist-info")} == {"concurrent_collections"}, "no tests, no csrc"
+    ours = {"concurrent_collections", "concurrent_collections_children.pth"}
+    assert {name for name in top if not name.endswith(".dist-info")} == ours, "no tests, no csrc"
     assert not [name for name in names if name.endswith((".c", ".o", ".a", ".pyc")) or "test" in name.lower()]
     assert any(name.endswith("LICENSE") for name in names) and any(
         name.endswith("licenses/mimalloc.txt") for name in names

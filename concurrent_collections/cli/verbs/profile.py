@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
+from ... import _core
 from ..._core import DOMAINS
 from ...profiling.exports import EXPORTERS
 from ...profiling.profiler import MemoryProfiler
 from .. import program, session
-from ..outputs import checked_outputs
+from ..family import Family
+from ..outputs import PID, checked_outputs
 from ..verb import Verb
 
 __all__ = ["VERB"]
@@ -25,7 +28,7 @@ gets SIGTERM (unless it has a handler of its own, or SIGTERM was ignored from th
 _EPILOG = """\
 In a file name, {pid} stands for the process id. With it, each forked child writes its own report, which begins at the
 fork; without it, only the first process writes. Children that begin as a new interpreter (multiprocessing's spawn and
-forkserver, subprocess) are not profiled; the report tells how many there were and what they ran.
+forkserver, subprocess) do so with --children; the report tells how many were not profiled and what they ran.
 
 examples:
   %(prog)s --html report.html --leaks --stacks script.py input.txt
@@ -43,6 +46,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     for exporter in EXPORTERS.values():
         reports.add_argument(f"--{exporter.name}", metavar="FILE", help=exporter.help)
     reports.add_argument("-f", "--force", action="store_true", help="overwrite files that exist")
+    reports.add_argument(
+        "--children", action="store_true",
+        help="profile the Pythons that the program starts, too; a file name with {pid} is needed",
+    )  # fmt: skip
     reports.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
 
     what = parser.add_argument_group("what is measured")
@@ -79,29 +86,44 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.module is None and options.command is None and not options.program:
         parser.error("what is to be profiled? Give a script, -m and a module, -c and a text, or - for stdin")
     profiler = _profiler(options, parser)
+    if options.children and not any(PID in (getattr(options, name) or "") for name in EXPORTERS):
+        parser.error("--children: each child writes a report of its own, for which a file name needs a {pid}")
     files = {name: file for name in EXPORTERS if (file := getattr(options, name)) is not None}
     try:
         outputs = checked_outputs(files, force=options.force)
         run = program.prepare(options.program, module=options.module, command=options.command)
+        family = _family(options, outputs) if options.children else None
     except program.Refused as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
-    session.Session(profiler, outputs, force=options.force, quiet=options.quiet).begin()
+    session.Session(profiler, outputs, force=options.force, quiet=options.quiet, family=family).begin()
     run()
     return 0  # not reached
 
 
+def _arguments(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "track_per_thread": options.per_thread,
+        "detect_leaks": options.leaks,
+        "capture_stacks": options.stacks is not None,
+        "stack_depth": 32 if options.stacks is None else options.stacks,
+        "sample_rate": options.sample_rate,
+        "sample_interval": options.sample_interval,
+        "latency_buckets": options.latency_buckets,
+        "domains": [name for name in options.domains.split(",") if name],
+    }
+
+
+def _family(options: argparse.Namespace, outputs: dict[str, str]) -> Family:
+    outputs = {name: path for name, path in outputs.items() if PID in path}
+    try:
+        return Family.found(_core.version, _arguments(options), outputs, force=options.force)
+    except OSError as error:
+        raise program.Refused(f"--children: can't make a directory: {error.strerror}") from None
+
+
 def _profiler(options: argparse.Namespace, parser: argparse.ArgumentParser) -> MemoryProfiler:
     try:
-        return MemoryProfiler(
-            track_per_thread=options.per_thread,
-            detect_leaks=options.leaks,
-            capture_stacks=options.stacks is not None,
-            stack_depth=32 if options.stacks is None else options.stacks,
-            sample_rate=options.sample_rate,
-            sample_interval=options.sample_interval,
-            latency_buckets=options.latency_buckets,
-            domains=[name for name in options.domains.split(",") if name],
-        )
+        return MemoryProfiler(**_arguments(options))
     except (TypeError, ValueError) as error:  # its texts begin with the argument's name
         name, _, text = str(error).partition(" ")
         parser.error(f"--{'stacks' if name == 'stack_depth' else name.replace('_', '-')} {text}")
