@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from concurrent_collections.exporters import read_json
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LOG_ANALYTICS = EXAMPLES / "log_analytics.py"
@@ -99,14 +100,15 @@ def test_profile_finds_the_planted_leak_at_its_lines(tmp_path):
     errors = 31 + 28 + 22 + 33
     source = LOG_ANALYTICS.read_text().splitlines()
     blocks = Counter()
-    for site in json.loads(report.read_text())["live_sites"]:
-        place = re.fullmatch(r"(.*):(\d+) in .*", site["stack_trace"][0]) if site["stack_trace"] else None
+    for site in read_json(report).live_sites:
+        place = re.fullmatch(r"(.*):(\d+) in .*", site.stack_trace[0]) if site.stack_trace else None
         if place and place[1] == str(LOG_ANALYTICS):
-            blocks[source[int(place[2]) - 1].strip()] += site["count"]
+            blocks[source[int(place[2]) - 1].strip()] += site.count
     leaking_line = next(line for line in source if line.endswith("# the leaking line"))
     # For each entry a dict and its keys and, made in read(), the line, and the request's id and user agent.
-    # A few dicts and keys come from CPython's free lists: other lines allocated them, and did not give them back.
-    assert blocks[leaking_line.strip()] - 2 * errors in range(-8, 3)  # and the table of _pending
+    # CPython's free lists pass a few dicts and keys on: other lines allocated some of the leaking ones, and some that
+    # this line gave back are alive elsewhere.
+    assert blocks[leaking_line.strip()] - 2 * errors in range(-8, 9)  # and the table of _pending
     assert blocks["for line in file:"] in range(errors, errors + 3)
     assert blocks["client, time, method, target, status, sent, latency, request_id, agent = match.groups()"] in range(
         2 * errors, 2 * errors + 20
