@@ -72,15 +72,11 @@ def watch() -> None:
 
     def set_native_id(self: threading.Thread) -> None:
         original(self)
-        paused = _core.pause_thread()
-        try:
-            _core.name_new_thread(_own_name(self))
-        finally:
-            _core.resume_thread(paused)
+        _core.name_new_thread(_own_name(self))
 
-    set_native_id.__wrapped__ = original  # type: ignore[attr-defined]
-    _Thread._set_native_id = set_native_id
-    _original = (original, set_native_id)
+    hidden = _core.hidden_method(set_native_id)
+    _Thread._set_native_id = hidden
+    _original = (original, hidden)
 
 
 def unwatch() -> None:

@@ -31,6 +31,13 @@ static PyObject *hidden(PyObject *module, PyObject *function) {
     return PyCFunction_New(&call_self_definition, function);
 }
 
+static PyObject *hidden_method(PyObject *module, PyObject *function) {
+    PyObject *call = hidden(module, function);
+    PyObject *method = call == NULL ? NULL : PyInstanceMethod_New(call);
+    Py_XDECREF(call);
+    return method;
+}
+
 /* ---- around functions of the interpreter ------------------------------------------------------------------------- */
 
 /* The function object stays, under all its names and wherever it was imported to, and only what it calls is exchanged:
@@ -95,12 +102,15 @@ static PyObject *surround(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-PyMethodDef cc_python_hidden_methods[] = {{"hidden", hidden, METH_O,
-                                           "hidden($module, function, /)\n--\n\nThe function, without its allocations "
-                                           "in profiles, without calls of the program's "
-                                           "trace and profile functions, and what it raises is dropped."},
-                                          {"surround", surround, METH_VARARGS,
-                                           "surround($module, function, before, after, /)\n--\n\nHave calls of the "
-                                           "built-in function, for good, begin and end with "
-                                           "hidden calls of before and after (or None) with the same arguments."},
-                                          {NULL, NULL, 0, NULL}};
+PyMethodDef cc_python_hidden_methods[] = {
+    {"hidden", hidden, METH_O,
+     "hidden($module, function, /)\n--\n\nThe function, without its allocations "
+     "in profiles, without calls of the program's "
+     "trace and profile functions, and what it raises is dropped."},
+    {"hidden_method", hidden_method, METH_O,
+     "hidden_method($module, function, /)\n--\n\nThe same, as a method for a class."},
+    {"surround", surround, METH_VARARGS,
+     "surround($module, function, before, after, /)\n--\n\nHave calls of the "
+     "built-in function, for good, begin and end with "
+     "hidden calls of before and after (or None) with the same arguments."},
+    {NULL, NULL, 0, NULL}};
