@@ -146,11 +146,14 @@ static int compare_first(cc__map_search_t *search, const cc_map_key_t *key) {
     return cc__map_is_path(search, 0) ? 0 : CC__MAP_AGAIN;
 }
 
-static int put_new(cc__map_search_t *search, const cc_map_key_t *key, void *value) {
+/* `compared`: whether the key was compared with itself. Once is enough for an operation: a comparison that empties the
+ * map each time would keep it for ever. */
+static int put_new(cc__map_search_t *search, const cc_map_key_t *key, void *value, bool *compared) {
     cc_map_t *map = search->map;
     cc__map_step_t *leaf = &search->path.steps[0];
     if (search->path.height == 0 && cc__map_node_count(leaf->node) == 0 && key->kind == CC_MAP_NO_PREFIX &&
-        map->type.compare != NULL) {
+        map->type.compare != NULL && !*compared) {
+        *compared = true;
         int status = compare_first(search, key);
         if (status != 0) return status;
     }
@@ -204,6 +207,7 @@ int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_
     cc__map_search_t search;
     if (CC_UNLIKELY(!cc__map_begin(&search, map))) return -CC_ERROR_MEMORY;
     int status = CC__MAP_AGAIN;
+    bool compared = false;
     while (status == CC__MAP_AGAIN && cc__map_retry(&search)) {
         status = cc__map_search_key(&search, key);
         if (CC_UNLIKELY(status != 0)) continue;
@@ -212,7 +216,7 @@ int cc_map_put(cc_map_t *map, const cc_map_key_t *key, void *value, cc_map_mode_
                                               : put_over(&search, value, mode == CC_MAP_IF_VALUE, expected, old);
         else
             status = mode == CC_MAP_IF_PRESENT || mode == CC_MAP_IF_VALUE ? see(&search, NULL)
-                                                                          : put_new(&search, key, value);
+                                                                          : put_new(&search, key, value, &compared);
     }
     cc__map_end(&search);
     return status;

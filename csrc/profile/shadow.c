@@ -44,7 +44,8 @@ cc__leaf_t *cc__shadow_add_leaf(uintptr_t address) {
     return seen;
 }
 
-cc__leaf_t *cc__shadow_next_leaf(uintptr_t *address) {
+/* The first leaf from an address on, which becomes the one that the leaf begins at; NULL when there is none. */
+static cc__leaf_t *next_leaf(uintptr_t *address) {
     for (size_t index = *address >> CC__LEAF_BITS; index < CC__LEAF_COUNT; index++) {
         if (!cc__load_relaxed(&is_writable[index >> PART_BITS])) { /* leaves may be read in any part */
             index |= PART_LEAVES - 1;
@@ -59,7 +60,7 @@ cc__leaf_t *cc__shadow_next_leaf(uintptr_t *address) {
 
 void cc__shadow_clear(void) {
     cc__leaf_t *leaf;
-    for (uintptr_t address = 0; (leaf = cc__shadow_next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES)
+    for (uintptr_t address = 0; (leaf = next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES)
         cc__os_discard(leaf, sizeof *leaf);
 }
 
@@ -76,7 +77,7 @@ __attribute__((no_sanitize_thread)) static size_t next_line(cc__leaf_t *leaf, si
 
 void cc__shadow_walk(cc__visit_t visit, void *context) {
     cc__leaf_t *leaf;
-    for (uintptr_t address = 0; (leaf = cc__shadow_next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES) {
+    for (uintptr_t address = 0; (leaf = next_leaf(&address)) != NULL; address += CC__LEAF_ADDRESSES) {
         for (size_t line = next_line(leaf, 0); line < CC__LEAF_GRANULES; line = next_line(leaf, line + 8)) {
             for (size_t i = line; i < line + 8; i++) {
                 uint64_t record = cc__load_relaxed(&leaf->words[i]);

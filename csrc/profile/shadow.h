@@ -60,9 +60,6 @@ extern CC__NEAR _Atomic(cc__leaf_t *) *cc__shadow_leaves;
 /* Reserves the first level; again, it does nothing. CC_ERROR_MEMORY. pre: the recorder's lock is held. */
 int cc__shadow_open(void);
 
-/* The first leaf from an address on, which becomes the one that the leaf begins at; NULL when there is none. */
-cc__leaf_t *cc__shadow_next_leaf(uintptr_t *address);
-
 /* Makes the leaf of an address; NULL when there is no memory or the address is beyond the table. pre: open. */
 cc__leaf_t *cc__shadow_add_leaf(uintptr_t address);
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from interpreter import run_python
 
+pytestmark = pytest.mark.slow
+
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
 
 PROGRAM = """
 import ctypes, gc, sys
 from concurrent_collections import SkipListMap, SkipListSet
-
-pytestmark = pytest.mark.slow
 
 libcc = ctypes.CDLL(sys.argv[1])
 libcc.cc_fault_arm.argtypes = [ctypes.c_uint64, ctypes.c_bool]

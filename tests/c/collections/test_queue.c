@@ -155,7 +155,7 @@ static void test_memory(void) {
         uint64_t value = 0;
         for (uint64_t i = 1; i <= 100000; i++) CHECK_EQUAL(box_put(&box, self, i), 1);
         full = box_memory_usage(&box, self);
-        CHECK(full > 100000 * sizeof(void *) && full < 100000 * (stack ? 64 : 8) * 11 / 10);
+        CHECK(full > 100000 * sizeof(void *) && full < 100000 * (stack ? CC_CACHE_LINE_SIZE : 8) * 11 / 10);
         CHECK_EQUAL(box_put(&other, self, 1), 1);
         for (uint64_t i = 1; i <= 100000; i++) CHECK_EQUAL(box_get(&box, self, &value), 1);
         CHECK(box_memory_usage(&box, self) < 20 * 1024);

@@ -12,7 +12,7 @@ static _Noreturn void fail(const char *file, int line, const char *text) {
     abort();
 }
 
-#include "../c/methods/model.h"
+#include "../../c/methods/model.h"
 
 static model_t model;
 static uint64_t operations;
