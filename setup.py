@@ -41,13 +41,15 @@ class BuildExtension(build_ext):
     """
 
     def run(self):
+        # Where the package will be used: below, an editable install is not told from another one.
+        self.package_folder = Path(self.get_ext_fullpath("concurrent_collections._core")).resolve().parent
         try:
             super().run()
         except csrc_build.BuildError as error:
             raise ExecError(str(error)) from None
 
     def build_extensions(self):
-        package = Path(self.get_ext_fullpath("concurrent_collections._core")).resolve().parent
+        package = self.package_folder
         temporary = Path(self.build_temp).resolve()
         library = csrc_build.build_libcc(temporary / "libcc")
         (package / "lib").mkdir(parents=True, exist_ok=True)
