@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 from interpreter import FREE_THREADED_BUILD, output_of, run_python
@@ -178,17 +180,16 @@ def test_a_failing_step_leaves_the_profiler_usable(function):
 
 def test_a_limit_of_data_that_python_can_live_with_is_enough():
     """What is only reserved for the recorder is no data: neither an import nor a profile uses the limit up."""
-    result = output_of(
-        """
-        import resource
-        resource.setrlimit(resource.RLIMIT_DATA, (80 << 20, 80 << 20))
-        from concurrent_collections import MemoryProfiler
-        with MemoryProfiler(detect_leaks=True) as profiler:
-            kept = [bytes(1000) for _ in range(100)]
-        report = profiler.report()
-        print(report.dropped_records, report.leaked_bytes > 100_000)
-        """
-    )
+    program = """
+from concurrent_collections import MemoryProfiler
+with MemoryProfiler(detect_leaks=True) as profiler:
+    kept = [bytes(1000) for _ in range(100)]
+report = profiler.report()
+print(report.dropped_records, report.leaked_bytes > 100_000)
+"""
+    # From the start: what an interpreter without a GIL has reserved by then would count against a later limit.
+    limited = ["sh", "-c", 'ulimit -d 81920 && exec "$@"', "sh", sys.executable, "-P", "-c", program]
+    result = subprocess.run(limited, capture_output=True, text=True, check=True).stdout
     assert result == "0 True\n"
 
 
